@@ -42,7 +42,7 @@ pub fn analyze(text: &str) -> Analysis {
         if_not_exists: statement.if_not_exists,
         startup_option,
         is_bounded,
-        has_primary_key: statement.has_primary_key || statement.declares_upserts(),
+        table: statement.table,
         plaintext_secrets: plaintext_secrets(&statement),
         column_functions: std::mem::take(&mut statement.column_functions),
         renamed_to: statement.renamed_to.take(),

@@ -16,6 +16,7 @@ mod script;
 mod secrets;
 mod stateless;
 mod statement;
+mod table_clauses;
 mod word_set;
 
 use crate::resource::Span;
@@ -27,6 +28,7 @@ pub use lints::{
 };
 pub use normalize::{are_equivalent, normal_form};
 pub use secrets::is_sensitive_key;
+pub use table_clauses::{ChangelogMode, LikeClause, TableClauses};
 
 /// What is known about a statement from its text alone.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -52,9 +54,8 @@ pub struct Analysis {
     /// Whether hints bound every table that the statement reads (`scan.bounded.mode` with a value other than
     /// `unbounded`).
     pub is_bounded: bool,
-    /// Whether the table takes upserts: the columns of a created table, or those that an `ALTER TABLE` adds, have a
-    /// primary key, or an option says `'changelog.mode' = 'upsert'`.
-    pub has_primary_key: bool,
+    /// What a `CREATE TABLE` or an `ALTER TABLE` says about the rows of its table.
+    pub table: TableClauses,
     /// The functions that computed columns and watermarks of a table call, without Flink's built-in functions. They
     /// must exist when the table is defined, and they run in the statements that read it.
     pub column_functions: Vec<Mention>,

@@ -6,6 +6,7 @@ use super::{
     query::{QueryWalker, parse_qualified_name},
     script::Script,
     stateless::first_stateful_keyword,
+    table_clauses::{ChangelogMode, TableClauses, parse_like_clause},
 };
 use crate::resource::{Span, properties};
 
@@ -26,8 +27,8 @@ pub(super) struct ParsedStatement<'s, 'a> {
     pub if_not_exists: bool,
     /// Where a `CREATE` statement contains `TEMPORARY`.
     pub temporary_span: Option<Span>,
-    /// Whether the columns of a table include a primary key.
-    pub has_primary_key: bool,
+    /// What it says about the rows of its table.
+    pub table: TableClauses,
     /// The functions that computed columns and watermarks call, without Flink's built-in functions.
     pub column_functions: Vec<Mention>,
     /// The new name that `ALTER … RENAME TO` gives to the object.
@@ -67,7 +68,7 @@ impl<'s, 'a> ParsedStatement<'s, 'a> {
             options: Vec::new(),
             if_not_exists: false,
             temporary_span: None,
-            has_primary_key: false,
+            table: TableClauses::default(),
             column_functions: Vec::new(),
             renamed_to: None,
             errors: Vec::new(),
@@ -169,7 +170,7 @@ impl<'s, 'a> ParsedStatement<'s, 'a> {
         let has_query = self.parse_definition_clauses(kind, at, end);
         match kind {
             StatementKind::CreateTable if has_query => {
-                if self.has_primary_key {
+                if self.table.primary_key == Some(true) && self.table.changelog_mode != Some(ChangelogMode::Append) {
                     self.query.add_stateful_construct(
                         "a created table with a primary key",
                         script.token_span(next.saturating_sub(1)),
@@ -194,6 +195,9 @@ impl<'s, 'a> ParsedStatement<'s, 'a> {
                 at = self.parse_used_objects(at + 1, end);
             } else if script.is_word(at, "LIKE") && kind == StatementKind::CreateTable {
                 at = self.add_mention(Usage::Reads, ObjectKind::Table, at + 1, end).unwrap_or(at + 1);
+                if script.is_symbol(at, "(") {
+                    self.table.like = parse_like_clause(script, at + 1, script.closing_bracket(at, end));
+                }
             } else if script.is_word(at, "AS") && (self.starts_query(at + 1, end) || at + 1 >= end) {
                 self.add_query(at + 1, end);
                 return true;
@@ -247,6 +251,7 @@ impl<'s, 'a> ParsedStatement<'s, 'a> {
                 );
             }
             let (key_span, value_span) = (script.token_span(at), script.token_span(at + 2));
+            self.table.set_option(&key, &value);
             self.options.push(OptionPair { key, key_span, value, value_span });
         }
     }
@@ -259,7 +264,7 @@ impl<'s, 'a> ParsedStatement<'s, 'a> {
         let mut at = start;
         while at < end {
             if script.are_words(at, &["PRIMARY", "KEY"]) {
-                self.has_primary_key = true;
+                self.table.primary_key = Some(true);
             }
             if script.is_word(at, "AS") {
                 let item_end = script.find_at_top_level(at, end, |script, at| script.is_symbol(at, ",")).unwrap_or(end);
@@ -304,7 +309,15 @@ impl<'s, 'a> ParsedStatement<'s, 'a> {
             self.parse_columns(inside, close);
             return kind;
         }
-        if script.is_word(at, "SET") && script.is_symbol(at + 1, "(") {
+        if object == ObjectKind::Table && script.is_word(at, "DROP") {
+            // Without a name to compare it with, a dropped constraint is taken for the primary key, the only kind of
+            // constraint that Flink has.
+            let drops_key = script.are_words(at + 1, &["PRIMARY", "KEY"]) || script.is_word(at + 1, "CONSTRAINT");
+            self.table.primary_key = drops_key.then_some(false);
+        } else if script.is_word(at, "RESET") && script.is_symbol(at + 1, "(") {
+            let close = script.closing_bracket(at + 1, end);
+            (at + 2..close).filter_map(|at| script.string_literal(at)).for_each(|key| self.table.reset_option(&key));
+        } else if script.is_word(at, "SET") && script.is_symbol(at + 1, "(") {
             self.parse_options(at + 2, script.closing_bracket(at + 1, end));
         } else if object != ObjectKind::Table && script.is_any_word(at, &["SET", "ADD", "DROP", "REMOVE", "MODIFY"]) {
             self.parse_used_objects(at + 1, end);
@@ -508,14 +521,6 @@ impl<'s, 'a> ParsedStatement<'s, 'a> {
     pub fn first_stateful_construct(&mut self) -> Option<StatefulConstruct> {
         self.query.stateful_constructs.sort_by_key(|state| state.span.start);
         self.query.stateful_constructs.first().cloned()
-    }
-
-    /// Returns whether an option says that changes of the table are upserts. The table then has a primary key,
-    /// wherever it is defined.
-    pub fn declares_upserts(&self) -> bool {
-        let is_upsert_mode =
-            |pair: &OptionPair| pair.key == "changelog.mode" && pair.value.eq_ignore_ascii_case("upsert");
-        self.options.iter().any(is_upsert_mode)
     }
 
     /// Returns whether each table that is read has a hint that bounds it.
