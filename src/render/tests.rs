@@ -222,6 +222,18 @@ fn every_block() -> Plan {
                 accept: accept(),
             },
         ),
+        (
+            "statements.gone-sink",
+            Block::GoneWithUnknownSink {
+                sink: "lake.theirs".to_owned(),
+                hints: BTreeMap::from([("orders".to_owned(), "partition:0,offset:7".to_owned())]),
+                accept: accept(),
+            },
+        ),
+        (
+            "statements.gone-starts",
+            Block::GoneWithStartupOption { source: "orders".to_owned(), hints: BTreeMap::new(), accept: accept() },
+        ),
         ("statements.gone-several", Block::GoneWithSeveralSources { hints, accept: accept() }),
         ("statements.if-not-exists", Block::IfNotExists),
         ("statements.in-motion", Block::InMotion { phase: Phase::Stopping }),

@@ -173,6 +173,22 @@ fn cause_and_options(block: &Block, address: &Address, change: &Change, environm
                 accept_consequence(accept),
             ),
         ),
+        Block::GoneWithUnknownSink { sink, hints, accept } => (
+            format!("it no longer exists, and the project does not say whether its sink `{sink}` takes upserts"),
+            offset_hints(
+                "If it has no primary key, set the starting offsets in its SQL",
+                hints,
+                accept_consequence(accept),
+            ),
+        ),
+        Block::GoneWithStartupOption { source, hints, accept } => (
+            format!("it no longer exists, and the definition of `{source}` sets where its readers start"),
+            offset_hints(
+                "A hint takes precedence over that option, so set the starting offsets in its SQL",
+                hints,
+                accept_consequence(accept),
+            ),
+        ),
         Block::InMotion { phase } => (
             format!("nothing can be decided while the resource is {phase}"),
             vec!["Plan again when that phase has passed. Apply waits for it.".to_owned()],

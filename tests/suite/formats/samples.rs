@@ -614,6 +614,8 @@ fn blocks() -> Vec<Block> {
             Some(Block::GoneWithUnknownSource { source: text("clicks"), hints: topics(), accept: accept() })
         }
         Block::GoneWithUnknownSource { .. } => Some(Block::InMotion { phase: Phase::Failing }),
+        // Plans of 0.1.0 do not have these.
+        Block::GoneWithUnknownSink { .. } | Block::GoneWithStartupOption { .. } => None,
         Block::InMotion { .. } => Some(Block::LooksLikeRename { from: from(), to: to() }),
         Block::LooksLikeRename { .. } => Some(Block::MoveTargetRecorded { from: from() }),
         Block::MoveTargetRecorded { .. } => Some(Block::RemovesEverything),
