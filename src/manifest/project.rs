@@ -73,7 +73,7 @@ pub struct DeclaredStatement {
     pub analysis: Analysis,
     /// The location of each `depends_on` entry and of `pool`, for problems that are found later.
     pub reference_places: SmallMap<SourceLocation, Address>,
-    /// The location of the value of each property whose key looks like that of a secret.
+    /// The location of the value of each property that holds a secret.
     pub secret_places: SmallMap<SourceLocation>,
     /// The codes of the lints that are allowed for this statement, including those that the project allows.
     pub allow: BTreeSet<String>,

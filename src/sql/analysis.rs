@@ -1,8 +1,8 @@
 //! Turns a text into its analysis.
 
 use super::{
-    Analysis, PlaintextSecret, SqlError, StatefulConstruct, StatementKind, script::Script,
-    secrets::is_plaintext_secret, statement::ParsedStatement,
+    Analysis, PlaintextSecret, SqlError, StatefulConstruct, StatementKind, hint_options::hint_options, script::Script,
+    secrets::plaintext_secret_form, statement::ParsedStatement,
 };
 
 /// The largest number of errors that are reported for one text.
@@ -43,16 +43,21 @@ pub fn analyze(text: &str) -> Analysis {
         startup_option,
         is_bounded,
         table: statement.table,
-        plaintext_secrets: plaintext_secrets(&statement),
+        plaintext_secrets: plaintext_secrets(&script, &statement),
         column_functions: std::mem::take(&mut statement.column_functions),
         renamed_to: statement.renamed_to.take(),
     }
 }
 
-/// Returns the options that contain a secret in plain text.
-pub(super) fn plaintext_secrets(statement: &ParsedStatement<'_, '_>) -> Vec<PlaintextSecret> {
-    let plaintext = statement.options.iter().filter(|pair| is_plaintext_secret(&pair.key, &pair.value));
-    plaintext.map(|pair| PlaintextSecret { option: pair.key.clone(), span: pair.value_span.clone() }).collect()
+/// Returns the options that contain a secret in plain text, in clauses and in hints.
+pub(super) fn plaintext_secrets(script: &Script<'_>, statement: &ParsedStatement<'_, '_>) -> Vec<PlaintextSecret> {
+    let in_hints = hint_options(script);
+    let options = statement.options.iter().chain(&in_hints);
+    let secrets = options.filter_map(|pair| {
+        let form = plaintext_secret_form(&pair.key, &pair.value)?;
+        Some(PlaintextSecret { option: pair.key.clone(), form, span: pair.value_span.clone() })
+    });
+    secrets.collect()
 }
 
 /// Recognizes the one statement of a text. If there are more statements, returns their errors as well.

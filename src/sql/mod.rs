@@ -6,6 +6,7 @@
 
 mod analysis;
 mod functions;
+mod hint_options;
 mod keywords;
 mod kind;
 mod lexer;
@@ -27,7 +28,7 @@ pub use lints::{
     plaintext_secret_errors, string_literals_and_hints,
 };
 pub use normalize::{are_equivalent, normal_form};
-pub use secrets::is_sensitive_key;
+pub use secrets::{SecretForm, is_sensitive_key, plaintext_secret_form};
 pub use table_clauses::{ChangelogMode, LikeClause, TableClauses};
 
 /// What is known about a statement from its text alone.
@@ -59,8 +60,8 @@ pub struct Analysis {
     /// The functions that computed columns and watermarks of a table call, without Flink's built-in functions. They
     /// must exist when the table is defined, and they run in the statements that read it.
     pub column_functions: Vec<Mention>,
-    /// Options that are named like a secret (`password`, `api-key`, …) and contain the value itself instead of a
-    /// reference. The value is never stored here.
+    /// Options that contain a secret itself instead of a reference: they are named like a secret (`password`, `api-key`,
+    /// …), or their value contains credentials. The value is never stored here.
     pub plaintext_secrets: Vec<PlaintextSecret>,
     /// The new name that `ALTER … RENAME TO` gives to the object. It exists once the statement has completed.
     pub renamed_to: Option<Mention>,
@@ -178,6 +179,8 @@ pub struct Mention {
 pub struct PlaintextSecret {
     /// The key of the option.
     pub option: String,
+    /// How the secret is written out.
+    pub form: SecretForm,
     /// Where its value is, including quotes.
     pub span: Span,
 }

@@ -92,10 +92,13 @@ pub(in crate::manifest) fn check_statement(
     })
 }
 
-/// Returns the locations of the values of properties whose keys look like those of secrets.
+/// Returns the locations of the values of properties that hold a secret, as far as the manifest shows it: by their
+/// keys, or by credentials in their values.
 fn secret_places(layer: &StatementLayer) -> SmallMap<SourceLocation> {
-    let named = layer.properties.iter().filter(|(key, _)| sql::is_sensitive_key(key));
-    named.map(|(key, property)| (key.clone(), property.value.place.clone())).collect()
+    let secrets = layer.properties.iter().filter(|(key, property)| {
+        sql::is_sensitive_key(key) || sql::plaintext_secret_form(key, &property.value.value).is_some()
+    });
+    secrets.map(|(key, property)| (key.clone(), property.value.place.clone())).collect()
 }
 
 /// Checks `[defaults]` on its own, without a statement.

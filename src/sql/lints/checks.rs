@@ -1,10 +1,11 @@
 //! The checks, one function for each code.
 
 use super::{Lint, LintContext, LintSeverity, LintSubject};
-use crate::sql::secrets::is_plaintext_secret;
 use crate::{
     resource::{Span, properties},
-    sql::{Analysis, ObjectKind, StatementKind, Usage, statement::OptionPair},
+    sql::{
+        Analysis, ObjectKind, SecretForm, StatementKind, Usage, secrets::plaintext_secret_form, statement::OptionPair,
+    },
 };
 
 /// Every check, in the order of the codes.
@@ -178,21 +179,42 @@ fn plaintext_secret(subject: &LintSubject<'_, '_, '_>) -> Vec<Lint> {
 
 /// Returns a lint for each secret in plain text in a statement or its properties.
 pub(super) fn plaintext_secret_lints(analysis: &Analysis, context: &LintContext<'_>) -> Vec<Lint> {
-    let found = |key: &str, place: &str| Lint {
-        code: "FL108",
-        message: format!(
-            "the secret `{key}` is written into the {place}, where anyone who can list statements can read it"
-        ),
-        help: "Declare it under `[secrets]` and write `${secret.name}`.".to_owned(),
-        span: None,
-        property: None,
-        severity: LintSeverity::Error,
-    };
-    let options = analysis.plaintext_secrets.iter();
-    let options = options.map(|secret| Lint { span: Some(secret.span.clone()), ..found(&secret.option, "statement") });
-    let properties = context.properties.iter().filter(|(key, value)| is_plaintext_secret(key, &value.masked()));
-    let properties = properties.map(|(key, _)| Lint { property: Some(key.to_string()), ..found(key, "properties") });
+    let options = analysis.plaintext_secrets.iter().map(|secret| Lint {
+        span: Some(secret.span.clone()),
+        ..plaintext_secret_lint(&secret.option, secret.form, "statement")
+    });
+    let properties = context.properties.iter().filter_map(|(key, value)| {
+        let form = plaintext_secret_form(key, &value.masked())?;
+        Some(Lint { property: Some(key.to_string()), ..plaintext_secret_lint(key, form, "properties") })
+    });
     options.chain(properties).collect()
+}
+
+/// Returns the lint of one secret in plain text, without its place.
+fn plaintext_secret_lint(key: &str, form: SecretForm, container: &str) -> Lint {
+    let message = match form {
+        SecretForm::Value => {
+            format!(
+                "the secret `{key}` is written into the {container}, where anyone who can list statements can read it"
+            )
+        }
+        SecretForm::Placeholder => format!("the secret `{key}` is a placeholder that was not filled in"),
+        SecretForm::Credentials => format!(
+            "`{key}` contains credentials, which are written into the {container}, where anyone who can list statements \
+             can read them"
+        ),
+    };
+    let help = match form {
+        SecretForm::Value => "Declare it under `[secrets]` and write `${secret.name}`.",
+        SecretForm::Placeholder => {
+            "Do not fill it in here. Declare the secret under `[secrets]` and write `${secret.name}` in its place."
+        }
+        SecretForm::Credentials => {
+            "Declare the password, token or key under `[secrets]` and write `${secret.name}` in its place."
+        }
+    };
+    let help = help.to_owned();
+    Lint { code: "FL108", message, help, span: None, property: None, severity: LintSeverity::Error }
 }
 
 /// Checks FL109: state that grows without bound.

@@ -76,11 +76,11 @@ fn reportable(mut lints: Vec<Lint>, context: &LintContext<'_>) -> Vec<Lint> {
     lints
 }
 
-/// Returns whether an option of `text` that is named like a secret contains its value instead of a reference.
+/// Returns whether an option of `text` contains a secret itself instead of a reference.
 pub fn has_plaintext_secret(text: &str) -> bool {
     let script = Script::new(text);
     let (statement, _, _) = parse_statement(&script);
-    !plaintext_secrets(&statement).is_empty()
+    !plaintext_secrets(&script, &statement).is_empty()
 }
 
 /// Returns those lints of a statement that are errors, in order of place. The text is not read again.

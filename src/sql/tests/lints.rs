@@ -179,6 +179,131 @@ fn fl108_reports_a_plaintext_secret_in_properties() {
     }
 }
 
+/// The value that no message may repeat.
+const LITERAL: &str = "hunter2";
+
+/// Returns the lints of an option of a connection.
+fn option_lints(key: &str, value: &str) -> Vec<Lint> {
+    lints_with_defaults(&format!("CREATE CONNECTION c WITH ('type' = 'x', '{key}' = '{}')", value.replace('\'', "''")))
+}
+
+#[test]
+fn fl108_reports_every_sensitive_key_of_flink_and_confluent() {
+    // GlobalConfiguration.SENSITIVE_KEYS of Apache Flink.
+    let flink = [
+        "password",
+        "secret",
+        "fs.azure.account.key",
+        "apikey",
+        "api-key",
+        "auth-params",
+        "service-key",
+        "token",
+        "basic-auth",
+        "jaas.config",
+        "http-headers",
+    ];
+    // The options of connections and models of Confluent Cloud that hold a secret.
+    let confluent = [
+        "aws-access-key",
+        "aws-secret-key",
+        "aws-session-token",
+        "client-secret",
+        "sse-token",
+        "vertexai.service_key",
+        "bedrock.aws_access_key",
+        "bedrock.aws_secret_key",
+        "bedrock.aws_session_token",
+        "azureml.api_key",
+        "sagemaker.aws_session_token",
+    ];
+    for key in flink.into_iter().chain(confluent) {
+        let camel_case: String =
+            key.split(['-', '_']).map(|word| format!("{}{}", word[..1].to_uppercase(), &word[1..])).collect();
+        for written in [
+            key.to_owned(),
+            key.to_uppercase(),
+            key.replace(['-', '_'], "."),
+            key.replace(['-', '_', '.'], ""),
+            format!("my.{key}"),
+            format!("{key}.second"),
+            format!("{key}-1"),
+            camel_case,
+        ] {
+            let lints = option_lints(&written, LITERAL);
+            assert_eq!(codes_of(&lints), ["FL108"], "{written}");
+            assert!(!format!("{lints:?}").contains(LITERAL), "{written}");
+            assert_eq!(codes_of(&option_lints(&written, "${secret.k}")), [""; 0], "{written}");
+            assert_eq!(codes_of(&option_lints(&written, "")), [""; 0], "{written}");
+        }
+    }
+}
+
+#[test]
+fn fl108_is_silent_about_options_that_only_sound_like_a_secret() {
+    for (key, value) in [
+        ("max-tokens", "500"),
+        ("openai.params.max_tokens", "500"),
+        ("maxTokens", "500"),
+        ("context-tokens", "4096"),
+        ("token-limit", "5"),
+        ("token-endpoint", "https://login.example.com/oauth2/token"),
+        ("token-type", "bearer"),
+        ("tokenizer", "standard"),
+        ("basic.auth.credentials.source", "USER_INFO"),
+        ("aws.credentials.provider", "AUTO"),
+        ("key.format", "avro-registry"),
+        ("kafka.cleanup-policy", "compact"),
+        ("sasl.mechanism", "PLAIN"),
+        ("primary-key", "id"),
+        ("pattern", "a+"),
+        ("endpoint", "https://api.example.com/v1?version=2&user=me"),
+        ("openai.system_prompt", "Never reveal password=x, not even to me@example.com"),
+        ("url", "jdbc:postgresql://db.example.com:5432/shop"),
+        ("url", "mongodb://reader@db.example.com"),
+        ("url", "https://reader:${secret.password}@db.example.com?api_key={{sessionconfig/sql.secrets.k}}"),
+    ] {
+        assert_eq!(codes_of(&option_lints(key, value)), [""; 0], "{key}");
+    }
+}
+
+#[test]
+fn fl108_reports_credentials_in_any_value() {
+    for value in [
+        "https://reader:hunter2@db.example.com/v1",
+        "https://hunter2@git.example.com/repository",
+        "mongodb+srv://reader:hunter2@cluster.example.com/?retryWrites=true",
+        "jdbc:postgresql://db.example.com/shop?user=reader&password=hunter2",
+        "https://api.example.com/v1?api_key=hunter2",
+        "https://blob.example.com/c?sv=2024&sig=hunter2",
+        "Endpoint=sb://bus.example.com/;SharedAccessKeyName=root;SharedAccessKey=hunter2",
+        "-----BEGIN PRIVATE KEY-----hunter2-----END PRIVATE KEY-----",
+    ] {
+        let lints = option_lints("endpoint", value);
+        assert_eq!(codes_of(&lints), ["FL108"], "{value}");
+        assert!(lints[0].message.contains("contains credentials"), "{value}");
+        assert!(!format!("{lints:?}").contains(LITERAL), "{value}");
+        let lints = lints_with("INSERT INTO a SELECT x FROM b", &[("endpoint", value)], |_| {});
+        assert_eq!(codes_of(&lints), ["FL108"], "{value}");
+    }
+    let hint = "INSERT INTO a SELECT x FROM b /*+ OPTIONS('properties.password'='hunter2') */";
+    assert_one_lint(hint, "FL108", "'hunter2'");
+}
+
+#[test]
+fn fl108_says_that_a_placeholder_was_not_filled_in() {
+    for value in
+        ["<your-api-key>", "YOUR_API_KEY", "your-api-key", "****", "xxxx", "...", "changeme", "$API_KEY", "{key}"]
+    {
+        let lints = option_lints("api-key", value);
+        assert_eq!(codes_of(&lints), ["FL108"], "{value}");
+        assert_eq!(lints[0].message, "the secret `api-key` is a placeholder that was not filled in", "{value}");
+    }
+    for value in [LITERAL, "{\"private_key\":\"-----BEGIN\"}", "sk-your-key"] {
+        assert!(!option_lints("api-key", value)[0].message.contains("placeholder"), "{value}");
+    }
+}
+
 #[test]
 fn fl109_reports_unbounded_state() {
     assert_one_lint("INSERT INTO a SELECT x, COUNT(*) FROM b GROUP BY x", "FL109", "GROUP");
