@@ -52,8 +52,8 @@ pub struct Analysis {
     pub if_not_exists: bool,
     /// Where a hint (`/*+ OPTIONS(…) */`) or a `WITH` option sets `scan.startup.…`.
     pub startup_option: Option<Span>,
-    /// Whether hints bound every table that the statement reads (`scan.bounded.mode` with a value other than
-    /// `unbounded`).
+    /// Whether the queries of the statement come to an end: hints bound every table that they read
+    /// (`scan.bounded.mode` with a value other than `unbounded`), or they read none, and all their rows are constants.
     pub is_bounded: bool,
     /// What a `CREATE TABLE` or an `ALTER TABLE` says about the rows of its table.
     pub table: TableClauses,

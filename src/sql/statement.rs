@@ -523,7 +523,8 @@ impl<'s, 'a> ParsedStatement<'s, 'a> {
         self.query.stateful_constructs.first().cloned()
     }
 
-    /// Returns whether each table that is read has a hint that bounds it.
+    /// Returns whether its queries come to an end: each table that is read has a hint that bounds it, or no table is
+    /// read at all, so that every row is a constant.
     pub fn is_bounded(&self) -> bool {
         let reads = self.query.mentions.iter().filter(|mention| mention.usage == Usage::Reads).count();
         let ends = self.script.hints.iter().filter(|hint| {
@@ -536,7 +537,7 @@ impl<'s, 'a> ParsedStatement<'s, 'a> {
                     && inside.string_literal(at + 2).is_some_and(|mode| mode != "unbounded")
             })
         });
-        reads > 0 && ends.count() >= reads
+        !self.query_ranges.is_empty() && ends.count() >= reads
     }
 
     /// Returns where an option or a hint sets the position where a source starts.

@@ -215,6 +215,19 @@ async fn a_failed_job_is_reported_and_resumed_on_request() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_job_that_writes_only_constants_completes_and_is_not_started_again() {
+    let statements = "[statements.rows]\nsql = \"EXECUTE STATEMENT SET BEGIN INSERT INTO a VALUES (1); INSERT INTO b \
+                      SELECT 2; END;\"\n";
+    let mut project = TestProject::with_statements(statements);
+    project.converge().await;
+    tokio::time::sleep(Duration::from_secs(60)).await;
+    assert_eq!(project.phases()["rows"], "COMPLETED");
+    assert_eq!(project.plan().await.changes, [].into());
+    project.simulator.apply_out_of_band(OutOfBandChange::Purge("rows".into())).unwrap();
+    assert_eq!(project.plan().await.changes, [].into());
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_job_stopped_outside_is_reported_and_resumed_on_request() {
     let mut project = TestProject::with_statements(&table_and_job());
     project.converge().await;

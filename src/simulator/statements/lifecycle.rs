@@ -217,7 +217,9 @@ impl SimulatedWorld {
     fn run_statement(&mut self, serial: u64, statement: &SimulatedStatement, forced: Option<ForcedOutcome>) {
         let time = self.time;
         let later = |after: f64| time.saturating_add(micros(duration_from_seconds(after)));
-        let bounded = statement.fixed.is_snapshot_query() || forced == Some(ForcedOutcome::Completes);
+        let bounded = statement.fixed.is_snapshot_query()
+            || statement.fixed.traits.bounded
+            || forced == Some(ForcedOutcome::Completes);
         let finish = bounded.then(|| self.jittered_due(self.options.phase_durations.finish));
         let idle = time.saturating_add(micros(RESULTS_IDLE_TIMEOUT));
         let foreground = statement.fixed.traits.behavior == StatementBehavior::Foreground;

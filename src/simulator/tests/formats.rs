@@ -127,7 +127,12 @@ fn fixed_fields(number: usize, behavior: StatementBehavior) -> FixedFields {
         created_at: START,
         sql: "INSERT INTO sink SELECT * FROM orders".to_owned(),
         properties: Some(Properties::from_iter([("sql.current-catalog", "dev".to_owned())])),
-        traits: StatementTraits { kind: "INSERT_INTO".to_owned(), behavior, connections: vec!["openai".to_owned()] },
+        traits: StatementTraits {
+            kind: "INSERT_INTO".to_owned(),
+            behavior,
+            bounded: true,
+            connections: vec!["openai".to_owned()],
+        },
     }
 }
 

@@ -164,6 +164,33 @@ fn a_job_is_bounded_if_hints_bound_every_table() {
 }
 
 #[test]
+fn a_job_that_reads_only_constants_is_bounded() {
+    for text in [
+        "INSERT INTO a SELECT 1, 'x'",
+        "INSERT INTO a SELECT * FROM (VALUES (1, 'x'), (2, 'y')) AS t (n, s)",
+        "INSERT INTO a WITH w AS (VALUES (1), (2)) SELECT * FROM w",
+        "INSERT INTO a SELECT 1 UNION ALL SELECT 2",
+        "INSERT INTO a SELECT n FROM UNNEST(ARRAY[1, 2]) AS t (n)",
+        "EXECUTE STATEMENT SET BEGIN INSERT INTO a VALUES (1); INSERT INTO b VALUES (2); END;",
+        "EXECUTE STATEMENT SET BEGIN INSERT INTO a SELECT 1; INSERT INTO b VALUES (2); END;",
+        "CREATE TABLE a AS SELECT 1 AS n",
+    ] {
+        assert!(analyze(text).is_bounded, "{text}");
+    }
+    for text in [
+        "INSERT INTO a SELECT x FROM b UNION ALL SELECT 1",
+        "INSERT INTO a SELECT 1 FROM b",
+        "INSERT INTO a WITH w AS (SELECT x FROM b) SELECT 1 FROM w",
+        "INSERT INTO a SELECT (SELECT MAX(x) FROM b)",
+        "INSERT INTO a SELECT x FROM TABLE(TUMBLE(TABLE b, DESCRIPTOR(ts), INTERVAL '1' HOUR))",
+        "EXECUTE STATEMENT SET BEGIN INSERT INTO a VALUES (1); INSERT INTO b SELECT x FROM c; END;",
+        "INSERT INTO a",
+    ] {
+        assert!(!analyze(text).is_bounded, "{text}");
+    }
+}
+
+#[test]
 fn a_startup_hint_is_located_at_its_key() {
     let text = "INSERT INTO a SELECT x FROM b /*+ OPTIONS('scan.startup.mode' = 'latest-offset') */";
     assert_eq!(&text[analyze(text).startup_option.unwrap()], "scan.startup.mode");
