@@ -28,14 +28,33 @@ impl Graph {
             return Some(state.description.clone());
         }
         analysis.mentions.iter().find_map(|mention| {
+            let object = self.object_of(key, mention)?;
             let verb = match mention.usage {
                 Usage::Reads => "reads",
                 Usage::Writes => "writes",
-                _ => return None,
+                Usage::Calls => return self.stateful_function_reason(&object),
+                Usage::Creates | Usage::Alters | Usage::Drops => return None,
             };
-            let object = self.object_of(key, mention)?;
             self.upsert_reason(&object, verb)
+                .or_else(|| self.computed_column_reason(&object))
                 .or_else(|| self.views_of(&object).into_iter().find_map(|view| self.find_stateful_reason(view, seen)))
+        })
+    }
+
+    /// Returns the reason why a call keeps state: the project declares the function as stateful.
+    fn stateful_function_reason(&self, function: &SqlObject) -> Option<String> {
+        let creator = self.creator_of(function)?;
+        let is_stateful = self.project.statements.get(creator).is_some_and(|found| found.is_stateful_function);
+        is_stateful.then(|| format!("the function `{function}`, which is declared as stateful"))
+    }
+
+    /// Returns the reason why a table keeps state in the statements that use it: a computed column calls a stateful
+    /// function.
+    fn computed_column_reason(&self, table: &SqlObject) -> Option<String> {
+        let users = self.objects.get(table)?;
+        users.creator.iter().chain(&users.altered_by).find_map(|key| {
+            let calls = self.analysis(key)?.column_functions.iter();
+            calls.filter_map(|call| self.object_of(key, call)).find_map(|found| self.stateful_function_reason(&found))
         })
     }
 

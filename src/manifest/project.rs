@@ -77,6 +77,8 @@ pub struct DeclaredStatement {
     pub secret_places: SmallMap<SourceLocation>,
     /// The codes of the lints that are allowed for this statement, including those that the project allows.
     pub allow: BTreeSet<String>,
+    /// Whether it creates a function that is declared to keep state in the jobs that call it.
+    pub is_stateful_function: bool,
 }
 
 /// A `[[moved]]` block, which gives a resource a new address.

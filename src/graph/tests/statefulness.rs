@@ -1,6 +1,7 @@
 //! State that the text of a statement alone does not show.
 
-use super::graph;
+use super::{build, graph, statements_toml};
+use crate::manifest::tests::ProjectFixture;
 
 /// Returns the reason why the statement `key` keeps state, among these statements.
 fn stateful_reason(lines: &str, key: &str) -> Option<String> {
@@ -215,4 +216,26 @@ fn the_definition_of_a_sink_decides_whether_writes_are_upserts() {
     assert_eq!(writes_are_upserts("p: CREATE TABLE p LIKE elsewhere", "p"), None);
     let both = "write: EXECUTE STATEMENT SET BEGIN INSERT INTO p SELECT 1; INSERT INTO q SELECT 1; END";
     assert_eq!(graph(&format!("{plain}\n{keyed}\n{both}")).writes_are_upserts("write"), None);
+}
+
+#[test]
+fn a_function_keeps_state_only_if_it_is_declared_as_stateful() {
+    let function = "[statements.f]\nsql = \"CREATE FUNCTION f AS 'x.F' USING JAR 'confluent-artifact://cfa-1'\"\n";
+    let reason = |entry: &str, statements: &str| {
+        let world = ProjectFixture::new(&format!("{function}{entry}"))
+            .with_file("statements/jobs.toml", statements_toml(statements));
+        build(world.load()).unwrap().stateful_reason("job")
+    };
+    for statements in [
+        "job: INSERT INTO o SELECT F(x) FROM s",
+        "v: CREATE VIEW v AS SELECT f(x) AS y FROM s\njob: INSERT INTO o SELECT y FROM v",
+        "t: CREATE TABLE t (x INT, y AS f(x))\njob: INSERT INTO o SELECT y FROM t",
+        "job: INSERT INTO o SELECT y FROM s, LATERAL TABLE(f(x)) AS t (y)",
+    ] {
+        assert_eq!(reason("", statements), None, "{statements}");
+        assert_eq!(reason("stateful = false\n", statements), None, "{statements}");
+        let expected = Some("the function `f`, which is declared as stateful".to_owned());
+        assert_eq!(reason("stateful = true\n", statements), expected, "{statements}");
+    }
+    assert_eq!(reason("stateful = true\n", "job: INSERT INTO o SELECT g(x) FROM s"), None);
 }

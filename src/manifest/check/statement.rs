@@ -14,7 +14,7 @@ use crate::{
         merge,
     },
     resource::{Address, ResourceKind as AddressKind, SmallMap, SourceLocation, Statement, Template},
-    sql::{self, StatementClass},
+    sql::{self, Analysis, StatementClass, StatementKind},
 };
 
 /// Merges and checks the statement `key`. Set `is_bare` if only a bare `.sql` file declares it. Returns `None` if it
@@ -57,6 +57,7 @@ pub(in crate::manifest) fn check_statement(
         );
         context.problems.push(problem);
     }
+    check_stateful(context, &layer, analysis.as_ref());
     let mut reference_places = SmallMap::new();
     let pool = settings.pool.map(|pool| {
         reference_places.insert(Address::pool(pool.value.clone()), pool.place);
@@ -89,7 +90,22 @@ pub(in crate::manifest) fn check_statement(
         reference_places: reference_places.shrunk_to_fit(),
         secret_places,
         allow: settings.allow,
+        is_stateful_function: layer.stateful.is_some_and(|at| at.value),
     })
+}
+
+/// Reports `stateful` on a statement that creates no function.
+fn check_stateful(context: &mut ValidationContext<'_>, layer: &StatementLayer, analysis: Option<&Analysis>) {
+    if let (Some(at), Some(analysis)) = (&layer.stateful, analysis)
+        && analysis.kind != StatementKind::CreateFunction
+    {
+        context.problems.push(
+            problem_at(at, "`stateful` is only for a `CREATE FUNCTION`", "creates no function").help(
+                "Remove it. floe finds the state of queries in their SQL, and takes a function for stateless unless \
+                 the statement that creates it says `stateful = true`.",
+            ),
+        );
+    }
 }
 
 /// Returns the locations of the values of properties that hold a secret, as far as the manifest shows it: by their

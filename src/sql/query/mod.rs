@@ -51,15 +51,8 @@ pub(super) struct QueryWalker<'s, 'a> {
 struct SelectList {
     /// Whether the walk is in the list itself, not in the clauses after it.
     is_open: bool,
-    /// Whether the list has a column outside the arguments of unknown functions. An aggregate cannot appear beside
-    /// such a column without `GROUP BY`, so every unknown function of the list is then a function of single rows.
-    has_column: bool,
-    /// How many calls of unknown functions are open.
-    unknown_call_depth: usize,
     /// The first `*` of the list.
     star: Option<Span>,
-    /// The first unknown function of the list.
-    unknown_function: Option<(String, Span)>,
 }
 
 /// The clause of a query that the walk is in.
