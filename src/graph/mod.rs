@@ -2,7 +2,8 @@
 //!
 //! `resolver` completes names, `edges` finds the dependencies and their reasons, `order` sorts dependencies before
 //! their dependents or reports cycles, `table_definitions` combines what the project says about the rows of a table,
-//! `statefulness` judges state that the text alone does not show, and `lineage` shows the graph to people.
+//! `views` follows views, `statefulness` judges state that the text alone does not show, and `lineage` shows the graph
+//! to people.
 
 mod edges;
 pub mod lineage;
@@ -10,6 +11,7 @@ mod order;
 mod resolver;
 mod statefulness;
 mod table_definitions;
+mod views;
 
 pub use order::dependencies_first;
 pub use resolver::{resolve, resolve_in};
@@ -191,6 +193,17 @@ impl Graph {
     pub fn object_of(&self, key: &str, mention: &Mention) -> Option<SqlObject> {
         let statement = self.project.statements.get(key)?;
         Some(resolver::NameResolver::for_statement(&statement.spec, &self.project.environment.aliases).resolve(mention))
+    }
+}
+
+impl SqlObject {
+    /// Returns the name as SQL, which no other object of the kind has: parts with a dot or a back-quote are quoted.
+    pub fn quoted_name(&self) -> String {
+        let quoted = |part: &Arc<str>| match part.contains(['.', '`']) {
+            true => format!("`{}`", part.replace('`', "``")),
+            false => part.to_string(),
+        };
+        self.name.iter().map(quoted).collect::<Vec<_>>().join(".")
     }
 }
 

@@ -176,14 +176,14 @@ impl Graph {
     }
 
     /// Returns the tables and views that the statement `key` uses in this way.
-    fn tables_of(&self, key: &str, usage: Usage) -> impl Iterator<Item = SqlObject> {
+    pub(super) fn tables_of(&self, key: &str, usage: Usage) -> impl Iterator<Item = SqlObject> {
         let mentions = self.analysis(key).into_iter().flat_map(|analysis| &analysis.mentions);
         mentions.filter(move |mention| mention.usage == usage).filter_map(move |mention| self.object_of(key, mention))
     }
 
     /// Returns the statements that define `object` as a view: those that create or alter it, also under an earlier
     /// name.
-    fn views_of(&self, object: &SqlObject) -> Vec<&str> {
+    pub(super) fn views_of(&self, object: &SqlObject) -> Vec<&str> {
         let (mut views, mut seen, mut open) = (Vec::new(), BTreeSet::new(), vec![object.clone()]);
         while let Some(object) = open.pop() {
             let users = self.objects.get(&object);

@@ -545,3 +545,27 @@ fn dependencies_come_first_and_ties_keep_the_given_order() {
     // 1 and 2 are a cycle, and 0 depends on it.
     assert_eq!(dependencies_first(4, [(0, 1), (1, 2), (2, 1)]), [3]);
 }
+
+#[test]
+fn the_quoted_names_of_two_objects_differ() {
+    let graph = graph(
+        "a: CREATE TABLE `shop.orders` (x INT)\nb: CREATE TABLE shop.orders (x INT)\nc: CREATE TABLE `a``b` (x INT)",
+    );
+    let names: Vec<String> = graph.objects.keys().map(SqlObject::quoted_name).collect();
+    assert_eq!(names, ["`a``b`", "shop.orders", "`shop.orders`"]);
+}
+
+#[test]
+fn views_are_followed_to_their_windows() {
+    let graph = graph(
+        "
+        w: CREATE VIEW w AS SELECT * FROM TABLE(TUMBLE(TABLE s, DESCRIPTOR(ts), INTERVAL '1' HOUR))
+        v: CREATE VIEW v AS SELECT x FROM w
+        p: CREATE VIEW p AS SELECT x FROM s
+        job: INSERT INTO o SELECT v.x FROM v, p, hourly
+    ",
+    );
+    assert_eq!(graph.windowed_views("job"), [vec!["v".to_owned()]].into());
+    assert_eq!(graph.views_read_by("job"), ["p", "v", "w"].into());
+    assert!(graph.views_read_by("p").is_empty());
+}

@@ -42,6 +42,7 @@ pub fn analyze(text: &str) -> Analysis {
         if_not_exists: statement.if_not_exists,
         startup_option,
         is_bounded,
+        has_window: !statement.query.windows.is_empty(),
         table: statement.table,
         plaintext_secrets: plaintext_secrets(&script, &statement),
         column_functions: std::mem::take(&mut statement.column_functions),

@@ -24,8 +24,8 @@ use crate::resource::Span;
 
 pub use analysis::analyze;
 pub use lints::{
-    Lint, LintContext, LintExplanation, LintSeverity, explain_lint, has_plaintext_secret, lint, lint_codes,
-    plaintext_secret_errors, string_literals_and_hints,
+    Lint, LintContext, LintExplanation, LintSeverity, ViewContext, explain_lint, has_plaintext_secret, lint,
+    lint_codes, lint_with_views, plaintext_secret_errors, string_literals_and_hints,
 };
 pub use normalize::{are_equivalent, normal_form};
 pub use secrets::{SecretForm, is_sensitive_key, plaintext_secret_form};
@@ -55,6 +55,8 @@ pub struct Analysis {
     /// Whether the queries of the statement come to an end: hints bound every table that they read
     /// (`scan.bounded.mode` with a value other than `unbounded`), or they read none, and all their rows are constants.
     pub is_bounded: bool,
+    /// Whether a query assigns rows to windows (`TUMBLE`, `HOP`, …).
+    pub has_window: bool,
     /// What a `CREATE TABLE` or an `ALTER TABLE` says about the rows of its table.
     pub table: TableClauses,
     /// The functions that computed columns and watermarks of a table call, without Flink's built-in functions. They

@@ -4,7 +4,10 @@ use super::{Lint, LintContext, LintSeverity, LintSubject};
 use crate::{
     resource::{Span, properties},
     sql::{
-        Analysis, ObjectKind, SecretForm, StatementKind, Usage, secrets::plaintext_secret_form, statement::OptionPair,
+        Analysis, ObjectKind, SecretForm, StatementKind, Usage,
+        query::{WindowSources, clause_start},
+        secrets::plaintext_secret_form,
+        statement::OptionPair,
     },
 };
 
@@ -44,7 +47,10 @@ fn regular_join(subject: &LintSubject<'_, '_, '_>) -> Vec<Lint> {
              window).",
         )
     };
-    subject.statement.query.regular_joins.iter().take(1).map(at).collect()
+    let query = &subject.statement.query;
+    let joins_windows =
+        |join: &&Span| query.joins_on_window_bounds.contains(join) && subject.reads_only_windowed_views();
+    query.regular_joins.iter().find(|join| !joins_windows(join)).map(at).into_iter().collect()
 }
 
 /// Checks FL102: `SELECT *` from a table into a sink.
@@ -222,12 +228,13 @@ fn unbounded_state(subject: &LintSubject<'_, '_, '_>) -> Vec<Lint> {
     if !subject.is_job() || subject.has_state_ttl() {
         return Vec::new();
     }
+    let window_sources = WindowSources::new(subject.script);
     let is_unbounded = |&at: &usize| {
         let script = subject.script;
         let before = |words: &[&str]| at.checked_sub(1).is_some_and(|before| script.is_any_word(before, words));
         (script.are_words(at, &["GROUP", "BY"])
             && !before(&["WITHIN"])
-            && groups_by_window_bounds(subject, at) == (false, false)
+            && !groups_by_window(subject, &window_sources, at)
             && !groups_by_window_function(subject, at))
             || (script.is_word(at, "DISTINCT") && before(&["SELECT"]))
             || (script.is_word(at, "UNION") && !script.is_word(at + 1, "ALL"))
@@ -293,6 +300,25 @@ fn groups_by_window_bounds(subject: &LintSubject<'_, '_, '_>, at: usize) -> (boo
             .any(|at| subject.script.is_identifier(at) && subject.script.identifier(at).eq_ignore_ascii_case(column))
     };
     (has("window_start"), has("window_end"))
+}
+
+/// Returns whether the `GROUP BY` at `at` groups the rows of a window by its bounds. Columns of these names that a table
+/// has are ordinary columns. FL112 reports a `GROUP BY` with only one of the bounds.
+fn groups_by_window(subject: &LintSubject<'_, '_, '_>, sources: &WindowSources, at: usize) -> bool {
+    let select = clause_start(subject.script, at, "SELECT");
+    let block = subject.script.span_between(select, at);
+    let reads_windowed_view = || {
+        subject.analysis.mentions.iter().any(|mention| {
+            block.start <= mention.span.start
+                && mention.span.end <= block.end
+                && subject.views.windowed_views.contains(&mention.name)
+        })
+    };
+    match groups_by_window_bounds(subject, at) {
+        (true, true) => sources.are_between(select, at) || reads_windowed_view(),
+        (false, false) => false,
+        (true, false) | (false, true) => true,
+    }
 }
 
 /// Returns whether a grouping column is a window function.

@@ -7,7 +7,7 @@ mod explanations;
 use std::collections::BTreeSet;
 
 use super::{
-    Analysis, StatementClass, StatementKind,
+    Analysis, StatementClass, StatementKind, Usage,
     analysis::{parse_statement, plaintext_secrets},
     lexer::TokenKind,
     script::Script,
@@ -29,6 +29,15 @@ pub struct LintContext<'a> {
     pub can_evolve: bool,
     /// Codes that are allowed here. Their lints are left out.
     pub allowed_codes: &'a BTreeSet<String>,
+}
+
+/// What the views of a project add to the context of a lint.
+#[derive(Debug, Clone, Default)]
+pub struct ViewContext {
+    /// The views with windows that the statement reads, as it names them.
+    pub windowed_views: BTreeSet<Vec<String>>,
+    /// Whether the text is a view, and the context is that of a job that reads it and so runs its query.
+    pub is_view_of_job: bool,
 }
 
 /// How severe a lint is.
@@ -60,12 +69,17 @@ pub struct Lint {
 /// Returns the lints of a statement, in order of place and code. `analysis` is the analysis of `text`. A text with
 /// errors has no lints, because its errors have to be fixed first.
 pub fn lint(analysis: &Analysis, text: &str, context: &LintContext<'_>) -> Vec<Lint> {
+    lint_with_views(analysis, text, context, &ViewContext::default())
+}
+
+/// Returns the lints of a statement that reads views, or of a view that a job reads, as [`lint`] does.
+pub fn lint_with_views(analysis: &Analysis, text: &str, context: &LintContext<'_>, views: &ViewContext) -> Vec<Lint> {
     if !analysis.errors.is_empty() {
         return Vec::new();
     }
     let script = Script::new(text);
     let (statement, _, _) = parse_statement(&script);
-    let subject = LintSubject { analysis, script: &script, statement: &statement, context };
+    let subject = LintSubject { analysis, script: &script, statement: &statement, context, views };
     reportable(checks::ALL_CHECKS.iter().flat_map(|check| check(&subject)).collect(), context)
 }
 
@@ -110,12 +124,15 @@ struct LintSubject<'c, 's, 'a> {
     statement: &'c super::statement::ParsedStatement<'s, 'a>,
     /// What the project says about the statement.
     context: &'c LintContext<'c>,
+    /// What the views of the project add to that.
+    views: &'c ViewContext,
 }
 
 impl LintSubject<'_, '_, '_> {
-    /// Returns whether the statement keeps running.
+    /// Returns whether the statement keeps running, or is the view of a job.
     fn is_job(&self) -> bool {
-        matches!(self.analysis.kind.class(), StatementClass::Job | StatementClass::TableJob)
+        self.views.is_view_of_job
+            || matches!(self.analysis.kind.class(), StatementClass::Job | StatementClass::TableJob)
     }
 
     /// Returns whether the statement is of this kind.
@@ -123,13 +140,9 @@ impl LintSubject<'_, '_, '_> {
         self.analysis.kind == kind
     }
 
-    /// Returns whether a property is set to a value other than zero. Values such as `0` and `0 ms` switch off what
-    /// the lints recommend.
+    /// Returns whether a property is set to a value other than zero.
     fn sets_nonzero_property(&self, property: &str) -> bool {
-        self.context.properties.get(property).is_some_and(|value| {
-            let digits: String = value.masked().trim().chars().take_while(char::is_ascii_digit).collect();
-            digits.is_empty() || digits.bytes().any(|digit| digit != b'0')
-        })
+        self.context.properties.get(property).is_some_and(|value| is_nonzero(&value.masked()))
     }
 
     /// Returns whether a hint of the text contains `word`.
@@ -140,6 +153,30 @@ impl LintSubject<'_, '_, '_> {
 
     /// Returns whether the statement's state has a time to live.
     fn has_state_ttl(&self) -> bool {
-        self.sets_nonzero_property(properties::STATE_TTL) || self.has_hint_containing("state_ttl")
+        self.sets_nonzero_property(properties::STATE_TTL)
+            || self.script.hints.iter().any(|hint| has_nonzero_ttl(hint.text(self.script.source())))
     }
+
+    /// Returns whether every table that is read is a view with windows.
+    fn reads_only_windowed_views(&self) -> bool {
+        let mut reads = self.analysis.mentions.iter().filter(|mention| mention.usage == Usage::Reads);
+        reads.all(|mention| self.views.windowed_views.contains(&mention.name))
+    }
+}
+
+/// Returns whether a duration is not zero. Values such as `0` and `0 ms` switch off what the lints recommend.
+fn is_nonzero(duration: &str) -> bool {
+    let digits: String =
+        duration.trim().chars().take_while(|letter| letter.is_ascii_digit() || *letter == '.').collect();
+    digits.is_empty() || digits.bytes().any(|digit| (b'1'..=b'9').contains(&digit))
+}
+
+/// Returns whether a hint, `/*+ STATE_TTL('a' = '1d') */`, gives state a time to live.
+fn has_nonzero_ttl(hint: &str) -> bool {
+    let script = Script::new(hint.trim_start_matches("/*+").trim_end_matches("*/"));
+    let mut ttls = (0..script.len()).filter(|&at| script.is_word(at, "STATE_TTL") && script.is_symbol(at + 1, "("));
+    ttls.any(|at| {
+        let mut values = (at + 2..script.closing_bracket(at + 1, script.len())).filter(|&at| script.is_symbol(at, "="));
+        values.any(|equals| script.string_literal(equals + 1).is_some_and(|value| is_nonzero(&value)))
+    })
 }

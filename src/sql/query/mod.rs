@@ -2,9 +2,15 @@
 
 mod clauses;
 mod expressions;
+mod join_bounds;
 mod tables;
+mod window_sources;
 
 use std::collections::BTreeMap;
+
+use join_bounds::JoinBounds;
+pub(super) use tables::clause_start;
+pub(super) use window_sources::WindowSources;
 
 use super::{Mention, ObjectKind, SqlError, StatefulConstruct, Usage, script::Script};
 use crate::resource::Span;
@@ -42,8 +48,13 @@ pub(super) struct QueryWalker<'s, 'a> {
     table_function_bracket: Option<usize>,
     /// A token that starts an operand regardless of the token before it.
     operand_start: Option<usize>,
-    /// For each token, whether a word about time comes before the next join. Empty until it is first needed.
-    time_bounded: Vec<bool>,
+    /// The joins of [`Self::regular_joins`] that equate both bounds of a window. They are bounded if the tables have
+    /// windows, which only their definitions tell.
+    pub joins_on_window_bounds: Vec<Span>,
+    /// The bounds of joins. `None` until they are first needed.
+    join_bounds: Option<JoinBounds>,
+    /// The sources of windows. `None` until they are first needed.
+    window_sources: Option<WindowSources>,
 }
 
 /// What one `SELECT` list has shown so far.
@@ -96,7 +107,9 @@ impl<'s, 'a> QueryWalker<'s, 'a> {
             match_recognize_depth: 0,
             table_function_bracket: None,
             operand_start: None,
-            time_bounded: Vec::new(),
+            joins_on_window_bounds: Vec::new(),
+            join_bounds: None,
+            window_sources: None,
         }
     }
 
