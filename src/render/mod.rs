@@ -11,6 +11,7 @@ mod event;
 mod fact;
 mod graph;
 mod json;
+mod line_diff;
 mod markdown;
 mod place_json;
 mod plan;

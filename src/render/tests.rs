@@ -553,6 +553,42 @@ fn a_markdown_comment_keeps_its_limit_and_names_what_is_left_out() {
 }
 
 #[test]
+fn a_markdown_comment_cuts_sql_before_headings_reasons_and_options() {
+    let long_line = format!("INSERT INTO t SELECT {} FROM s", "x, ".repeat(50_000));
+    let many_lines: String = (0..5_000).map(|at| format!("-- line {at}\n")).collect();
+    let changed = |before: String, after: String| {
+        let reason = Reason::SqlChanged { before: template(&before), after: template(&after) };
+        let accept = "restart:3f2a9c".to_owned();
+        Change::new(
+            Action::Blocked { by: vec![Block::LosesOffsets { stateful_construct: None, accept }] },
+            vec![reason],
+        )
+    };
+    let all_new = |text: &str| text.replace("line", "other").replace("x, ", "y, ");
+    let plan = plan_of([
+        ("statements.first", changed(many_lines.clone(), all_new(&many_lines))),
+        ("statements.line", changed(long_line.clone(), all_new(&long_line))),
+        ("statements.other", changed(many_lines.clone(), all_new(&many_lines))),
+    ]);
+    let (context, style) = (sample_context(), Style::default());
+    let text = super::plan_markdown(&PlanView {
+        plan: &plan,
+        context: &context,
+        command: "plan",
+        global_flags: "",
+        verbose: false,
+        style,
+    });
+    assert!(text.chars().count() < 60_000, "{}", text.chars().count());
+    for key in ["first", "line", "other"] {
+        assert!(text.contains(&format!("<b>statements.{key}</b> BLOCKED: its SQL changed")), "{key}");
+    }
+    assert_eq!(text.matches("`accept = \"restart:3f2a9c\"`").count(), 3);
+    assert!(text.contains("The SQL is cut") && !text.contains("Omitted"), "{}", text.len());
+    assert_eq!(text.matches("```").count() % 2, 0);
+}
+
+#[test]
 fn plan_json_parses_back_to_the_plan() {
     for plan in [every_action(), every_block(), every_note_and_reason()] {
         let text = saved_plan_json(&plan, &graph_of("").unwrap(), &sample_context(), "abc").unwrap();
