@@ -636,3 +636,32 @@ fn an_unrecorded_pool_of_the_same_name_blocks_creation() {
     fixture.recorded.pools.clear();
     assert!(fixture.summary().starts_with("main BLOCKED [PoolExists { id: \"lfcp-main\" }]"), "{}", fixture.summary());
 }
+
+#[test]
+fn a_borrowed_pool_in_another_cloud_or_region_is_blocked() {
+    let with_head = |head: &str| {
+        let mut fixture = converged();
+        let manifests = ProjectFixture::new(&format!("{head}{TABLE}{COPY}"));
+        fixture.graph = graph::build(manifests.load()).unwrap();
+        fixture
+    };
+    let borrowed = || {
+        let mut fixture = with_head(&HEAD.replace("max_cfu = 10", "id = \"lfcp-main\""));
+        fixture.recorded.pools.clear();
+        fixture
+    };
+    let in_place = |cloud: &str, region: &str| {
+        let mut fixture = borrowed();
+        let pool = fixture.pools.get_mut("lfcp-main").unwrap();
+        (pool.cloud, pool.region) = (cloud.to_owned(), region.to_owned());
+        fixture.summary()
+    };
+    let identity = borrowed().graph.project.environment.identity.clone();
+    assert_eq!(in_place(&identity.cloud, &identity.region), "");
+    assert_eq!(in_place(&identity.cloud.to_uppercase(), &identity.region), "");
+    for (cloud, region) in [(identity.cloud.as_str(), "eu-central-9"), ("azure", identity.region.as_str())] {
+        let expected =
+            format!("main BLOCKED [PoolElsewhere {{ id: \"lfcp-main\", cloud: {cloud:?}, region: {region:?} }}]");
+        assert!(in_place(cloud, region).starts_with(&expected), "{}", in_place(cloud, region));
+    }
+}

@@ -208,6 +208,15 @@ pub enum Block {
         /// The desired value of the field.
         desired: String,
     },
+    /// The pool that is declared by its id is in another cloud or region than the environment.
+    PoolElsewhere {
+        /// The id of the pool.
+        id: String,
+        /// The cloud of the pool.
+        cloud: String,
+        /// The region of the pool.
+        region: String,
+    },
     /// Statements that are not managed by this project run on the pool, or CFU are in use that none of its statements
     /// explains.
     PoolInUse {

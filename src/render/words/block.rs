@@ -193,13 +193,19 @@ fn cause_and_options(block: &Block, address: &Address, change: &Change, environm
             format!("nothing can be decided while the resource is {phase}"),
             vec!["Plan again when that phase has passed. Apply waits for it.".to_owned()],
         ),
-        Block::LooksLikeRename { from, to } => (
-            format!("{from} is removed and {to} is added with the same SQL. This looks like a rename"),
-            vec![
-                format!("If it is a rename, add this (nothing is sent):\n{}", moved_block_toml(from, to)),
-                "If it is not, apply the removal first, then add the new statement.".to_owned(),
-            ],
-        ),
+        Block::LooksLikeRename { from, to } => {
+            let (what, same) = match to.kind {
+                ResourceKind::Pool => ("pool", "the same name, size and network"),
+                ResourceKind::Statement => ("statement", "the same SQL"),
+            };
+            (
+                format!("{from} is removed and {to} is added with {same}. This looks like a rename"),
+                vec![
+                    format!("If it is a rename, add this (nothing is sent):\n{}", moved_block_toml(from, to)),
+                    format!("If it is not, apply the removal first, then add the new {what}."),
+                ],
+            )
+        }
         Block::MoveTargetRecorded { from } => (
             if from == address {
                 "`[[moved]]` moves it to an address that is already recorded".to_owned()
@@ -231,6 +237,17 @@ fn cause_and_options(block: &Block, address: &Address, change: &Change, environm
             vec![format!(
                 "Revert the change and declare a new pool under a new key. Move the statements there, then remove \
                  {table}."
+            )],
+        ),
+        Block::PoolElsewhere { id, cloud, region } => (
+            format!(
+                "pool `{id}` is in {} {}, not in the cloud and region of the environment",
+                sanitize(&cloud.to_lowercase()),
+                sanitize(region)
+            ),
+            vec![format!(
+                "Set `id` in {table} to a pool in the environment's cloud and region, or correct `cloud` and `region` of \
+                 the environment."
             )],
         ),
         Block::PoolInUse { statements, current_cfu } if statements.is_empty() => (
