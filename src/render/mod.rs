@@ -32,7 +32,7 @@ pub use graph::{graph_dot, graph_json, graph_mermaid, graph_svg};
 pub use json::{plan_json, saved_plan_json};
 pub use markdown::plan_markdown;
 pub use plan::{PlanView, plan_text};
-pub use plan_context::{DeclaredPlacement, InterruptedRun, PlanContext, PoolUsage, time_ago};
+pub use plan_context::{DeclaredPlacement, InterruptedRun, PlanContext, PoolUsage, StatementRole, time_ago};
 pub use record::{recorded_entry_json, recorded_json, recorded_list_text};
 pub use report::{RunResult, report_text};
 pub use status::{StatusRow, StatusView, status_json, status_text};

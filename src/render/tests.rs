@@ -62,6 +62,7 @@ fn sample_context() -> PlanContext {
         ]),
         service_time: Some("2026-01-02T12:00:00Z".to_owned()),
         interrupted: None,
+        roles: BTreeMap::new(),
         placements: BTreeMap::from([(
             Address::statement("created"),
             DeclaredPlacement { pool: Some("main".to_owned()), principal: Some("sa-abc123".to_owned()) },
@@ -206,6 +207,8 @@ fn every_block() -> Plan {
             "pools.moved",
             Block::PoolFieldImmutable { field: text("region"), live: text("us-east-1"), desired: text("eu-west-1") },
         ),
+        ("pools.elsewhere", Block::PoolElsewhere { id: text("lfcp-3"), cloud: text("AWS"), region: text("eu-west-1") }),
+        ("pools.renamed", Block::LooksLikeRename { from: Address::pool("main"), to: Address::pool("renamed") }),
         ("statements.cannot-stop", Block::CannotStop),
         ("statements.data-loss", Block::DataLoss { undo: template("DROP TABLE orders") }),
         ("statements.failed", Block::FailedPredecessor { detail: text("Table 'x' not found"), accept: accept() }),
@@ -586,6 +589,62 @@ fn a_markdown_comment_cuts_sql_before_headings_reasons_and_options() {
     assert_eq!(text.matches("`accept = \"restart:3f2a9c\"`").count(), 3);
     assert!(text.contains("The SQL is cut") && !text.contains("Omitted"), "{}", text.len());
     assert_eq!(text.matches("```").count() % 2, 0);
+}
+
+/// Texts of statements, one for each role, with the word that only its role may use.
+const STATEMENTS_BY_ROLE: [&str; 8] = [
+    "INSERT INTO t SELECT x FROM s",
+    "EXECUTE STATEMENT SET BEGIN INSERT INTO t VALUES (1); END",
+    "INSERT INTO t VALUES (1)",
+    "CREATE TABLE t AS SELECT x FROM s",
+    "CREATE TABLE t (x INT)",
+    "ALTER TABLE t ADD (y INT)",
+    "ALTER MODEL m SET ('a' = 'b')",
+    "DROP TABLE t",
+];
+
+#[test]
+fn every_action_is_worded_for_every_kind_of_statement() {
+    let undo = || Some(template("DROP TABLE t"));
+    let replace = |strategy| Action::Replace { strategy, from: Some(Generation(1)), to: Generation(2) };
+    let remain =
+        |action| Change::new(action, vec![Reason::NotDeclared]).with_note(Note::ObjectsRemain { objects: vec![] });
+    let again = |action| Change::new(action, vec![]).with_note(Note::OutputRepeated { keyed: Some(false) });
+    let changes = [
+        Change::new(Action::Delete { undo: None }, vec![Reason::NotDeclared]),
+        Change::new(Action::Delete { undo: undo() }, vec![Reason::NotDeclared]),
+        remain(Action::Forget),
+        Change::new(Action::Stop, vec![]),
+        Change::new(Action::resume(PlacementChange::default(), RecordedSettings::Declared), vec![]),
+        Change::new(Action::restart(PlacementChange::default()), vec![]),
+        again(replace(Strategy::Restart)),
+        again(replace(Strategy::FromSources)),
+        Change::new(replace(Strategy::NeverRan), vec![]),
+    ];
+    let mut drawn = String::new();
+    for sql in STATEMENTS_BY_ROLE {
+        let plan = plan_of([]);
+        let mut plan = Plan { unchanged: 0, foreign: 0, ..plan };
+        let mut context = PlanContext::default();
+        for (number, change) in changes.iter().enumerate() {
+            let address = Address::statement(format!("s{number}"));
+            context.roles.insert(address.clone(), StatementRole::of(&crate::sql::analyze(sql)));
+            plan.changes.insert(address, change.clone());
+        }
+        let style = Style { width: 120, color: false };
+        let view =
+            PlanView { plan: &plan, context: &context, command: "plan", global_flags: "", verbose: false, style };
+        let text = plan_text(&view);
+        let lines = text.lines().filter(|line| line.starts_with("  ")).collect::<Vec<_>>().join("\n");
+        let is_job = sql.contains("FROM s");
+        for words in ["offsets", "its sources", "Readers of", "readers see"] {
+            assert!(is_job || !lines.contains(words), "{sql}: {words}\n{lines}");
+        }
+        assert!(!lines.contains(": ."), "{sql}\n{lines}");
+        drawn.push_str(&format!("{sql}\n{lines}\n\n"));
+    }
+    assert!(drawn.contains("The table keeps this change.") && drawn.contains("The model keeps this change."));
+    insta::assert_snapshot!(drawn);
 }
 
 #[test]

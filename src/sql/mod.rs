@@ -69,6 +69,13 @@ pub struct Analysis {
     pub renamed_to: Option<Mention>,
 }
 
+impl Analysis {
+    /// Returns whether the statement reads no table.
+    pub fn reads_nothing(&self) -> bool {
+        !self.mentions.iter().any(|mention| mention.usage == Usage::Reads)
+    }
+}
+
 /// The kind of a statement, named like the values of the API's `traits.sql_kind`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[expect(missing_docs, reason = "each variant repeats the first words of the statement")]
