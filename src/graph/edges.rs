@@ -104,6 +104,9 @@ fn report_duplicate_creators(project: &Project, object: &SqlObject, creators: &[
     }
 }
 
+/// An `ALTER` statement with the place of its declaration in the manifest, and the statements that it needs.
+type PlacedAlter<'a> = (usize, &'a UseSite, BTreeSet<&'a str>);
+
 /// Returns the edges that put the `ALTER` statements of one object that one manifest declares in the order of that
 /// manifest, as far as the certain edges do not order them otherwise.
 fn edges_between_alters(
@@ -112,7 +115,7 @@ fn edges_between_alters(
     alters: &[UseSite],
     reachability: &Reachability,
 ) -> Vec<Edge> {
-    let mut by_file: BTreeMap<&Path, Vec<(usize, &UseSite, BTreeSet<&str>)>> = BTreeMap::new();
+    let mut by_file: BTreeMap<&Path, Vec<PlacedAlter<'_>>> = BTreeMap::new();
     for user in alters.iter().filter(|_| alters.len() > 1) {
         let Some(place) = project.statements.get(&user.0).map(|statement| &statement.place) else { continue };
         let before = reachability.transitive_dependencies(&user.0);
@@ -124,7 +127,7 @@ fn edges_between_alters(
         let mut previous: Option<&UseSite> = None;
         while !remaining.is_empty() {
             // The next statement is the first of the file that needs none of the others. On a cycle, it is the first.
-            let needs_none = |(_, user, before): &(usize, &UseSite, BTreeSet<&str>)| {
+            let needs_none = |(_, user, before): &PlacedAlter<'_>| {
                 !remaining.iter().any(|(_, other, _)| other.0 != user.0 && before.contains(other.0.as_str()))
             };
             let (_, next, _) = remaining.remove(remaining.iter().position(needs_none).unwrap_or_default());
