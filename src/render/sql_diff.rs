@@ -64,6 +64,8 @@ pub(super) fn added_lines(text: &str) -> Vec<DiffLine> {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::indexing_slicing, clippy::unwrap_used)]
+
     use super::*;
 
     /// Returns a difference as text, with the mark in front of each line.

@@ -648,6 +648,28 @@ fn every_action_is_worded_for_every_kind_of_statement() {
 }
 
 #[test]
+fn a_blocked_statement_of_constants_has_no_sources() {
+    let accept = "restart:3f2a9c".to_owned();
+    let block = Block::LosesOffsets { stateful_construct: None, accept };
+    let reason =
+        Reason::SqlChanged { before: template("INSERT INTO t SELECT 1"), after: template("INSERT INTO t SELECT 2") };
+    let change = Change::new(Action::Blocked { by: vec![block] }, vec![reason])
+        .with_note(Note::OutputRepeated { keyed: Some(false) });
+    let plan = plan_of([("statements.rows", change)]);
+    let role = StatementRole::of(&crate::sql::analyze("INSERT INTO t SELECT 2"));
+    let context = PlanContext { roles: [(Address::statement("rows"), role)].into(), ..PlanContext::default() };
+    let style = Style { width: 200, color: false };
+    let view = PlanView { plan: &plan, context: &context, command: "plan", global_flags: "", verbose: false, style };
+    let text = plan_text(&view);
+    assert!(text.contains("the new version would write its rows again"), "{text}");
+    assert!(
+        text.contains("`accept = \"restart:3f2a9c\"` writes its rows again: appended rows are duplicated."),
+        "{text}"
+    );
+    assert!(!text.contains("sources"), "{text}");
+}
+
+#[test]
 fn plan_json_parses_back_to_the_plan() {
     for plan in [every_action(), every_block(), every_note_and_reason()] {
         let text = saved_plan_json(&plan, &graph_of("").unwrap(), &sample_context(), "abc").unwrap();

@@ -6,6 +6,6 @@ mod note;
 mod reason;
 
 pub(super) use action::{Tally, headline, headline_covers, symbol};
-pub(super) use block::explain_block;
+pub(super) use block::{BlockSetting, explain_block};
 pub(super) use note::note_text;
 pub(super) use reason::reason_text;
