@@ -1,5 +1,6 @@
 //! What a text shows at one place: a secret, a construct that keeps state, or an error.
 
+use super::secrets::SecretForm;
 use crate::resource::Span;
 
 /// An option that contains a secret in plain text.
@@ -7,6 +8,8 @@ use crate::resource::Span;
 pub struct PlaintextSecret {
     /// The key of the option.
     pub option: String,
+    /// How the secret is written out.
+    pub form: SecretForm,
     /// Where its value is, including quotes.
     pub span: Span,
 }

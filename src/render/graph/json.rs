@@ -51,6 +51,6 @@ pub fn graph_json(lineage: &Lineage) -> Result<String, serde_json::Error> {
 fn node_id(node: &LineageNode) -> String {
     match node {
         LineageNode::Statement(address) => address.to_string(),
-        LineageNode::Object(object) => format!("{}:{object}", object_kind_name(object.kind)),
+        LineageNode::Object(object) => format!("{}:{}", object_kind_name(object.kind), object.quoted_name()),
     }
 }

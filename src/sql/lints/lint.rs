@@ -19,6 +19,15 @@ pub struct LintContext<'a> {
     pub allowed_codes: &'a BTreeSet<String>,
 }
 
+/// What the views of a project add to the context of a lint.
+#[derive(Debug, Clone, Default)]
+pub struct ViewContext {
+    /// The views with windows that the statement reads, as it names them.
+    pub windowed_views: BTreeSet<Vec<String>>,
+    /// Whether the text is a view, and the context is that of a job that reads it and so runs its query.
+    pub is_view_of_job: bool,
+}
+
 /// How severe a lint is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum LintSeverity {

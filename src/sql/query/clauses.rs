@@ -28,7 +28,6 @@ impl QueryWalker<'_, '_> {
             // Every step advances, so that the loop ends.
             (at, clause) = (next.max(at + 1), next_clause);
         }
-        self.close_select_list();
         self.select_lists.truncate(depth);
     }
 
@@ -59,7 +58,6 @@ impl QueryWalker<'_, '_> {
             _ if follows_as && clause != Clause::Start => (at + 1, clause),
             "SELECT" => {
                 self.reject_second_statement(at, clause, word);
-                self.close_select_list();
                 if let Some(list) = self.select_lists.last_mut() {
                     *list = SelectList { is_open: true, ..SelectList::default() };
                 }
@@ -159,14 +157,5 @@ impl QueryWalker<'_, '_> {
         let is_word_before =
             |back: usize, words: &[&str]| at.checked_sub(back).is_some_and(|at| self.script.is_any_word(at, words));
         is_word_before(1, &["DISTINCT"]) && is_word_before(2, &["IS", "NOT"])
-    }
-
-    /// Ends the innermost select list. An unknown function without a column beside it may be an aggregate.
-    pub(super) fn close_select_list(&mut self) {
-        let Some(list) = self.select_lists.last_mut() else { return };
-        let unknown_function = list.unknown_function.take();
-        if let (Some((name, span)), false) = (unknown_function, list.has_column) {
-            self.add_stateful_construct(format!("`{name}`, which may be an aggregate function"), span);
-        }
     }
 }

@@ -4,8 +4,8 @@ use super::walker::QueryWalker;
 use crate::sql::{
     ObjectKind, Usage,
     functions::{
-        calls_external_service, is_aggregate_function, is_built_in_scalar_function, is_function_like_syntax,
-        is_niladic_function, is_reserved_function, is_search_function, is_window_function,
+        calls_external_service, is_aggregate_function, is_function_like_syntax, is_niladic_function,
+        is_reserved_function, is_search_function, is_window_function,
     },
     keywords::{is_column_keyword, is_unreserved_keyword},
     lexer::TokenKind,
@@ -69,7 +69,7 @@ impl QueryWalker<'_, '_> {
                 if before.is_some_and(|before| {
                     script.is_any_word(before, &["SELECT", "ALL"]) || script.is_symbol(before, ",")
                 }) {
-                    self.record_column();
+                    self.column_count += 1;
                     self.record_star(at);
                 }
                 at + 1
@@ -188,7 +188,7 @@ impl QueryWalker<'_, '_> {
             || is_field
             || script.is_symbol(next, "=>");
         if !is_no_column {
-            self.record_column();
+            self.column_count += 1;
         }
         if script.is_symbol(next, ".") && script.is_symbol(next + 1, "*") {
             self.record_star(next + 1);
@@ -248,17 +248,6 @@ impl QueryWalker<'_, '_> {
         }
     }
 
-    /// Records a column, also in the current select list.
-    pub(super) fn record_column(&mut self) {
-        self.column_count += 1;
-        if let Some(list) = self.select_lists.last_mut()
-            && list.is_open
-            && list.unknown_call_depth == 0
-        {
-            list.has_column = true;
-        }
-    }
-
     /// Walks a call of the function `name`, whose bracket is at `name.next_token`.
     pub(super) fn walk_call(&mut self, name: QualifiedName, end: usize) -> usize {
         let script = self.script;
@@ -281,16 +270,6 @@ impl QueryWalker<'_, '_> {
             // `DESCRIPTOR` passes columns to functions that take tables.
             self.add_stateful_construct("a function that takes a table", name.span.clone());
         }
-        let is_known_scalar = is_built_in_scalar_function(&function);
-        if !is_known_scalar
-            && let Some(list) = self.select_lists.last_mut()
-            && list.is_open
-        {
-            list.unknown_call_depth += 1;
-            if list.unknown_function.is_none() {
-                list.unknown_function = Some((name.parts.join("."), name.span.clone()));
-            }
-        }
         // `GROUP BY TUMBLE(ts, …)` and `GROUPING SETS (…)` are syntax, `FROM TUMBLE(TABLE t, …)` is a function.
         let is_grouping =
             is_window_function(&function) && !function.contains('_') && !self.has_table_argument(open + 1, close)
@@ -311,12 +290,6 @@ impl QueryWalker<'_, '_> {
             self.walk_parenthesized(next, close);
         } else {
             self.walk_parenthesized(open + 1, close);
-        }
-        if !is_known_scalar
-            && let Some(list) = self.select_lists.last_mut()
-            && list.is_open
-        {
-            list.unknown_call_depth = list.unknown_call_depth.saturating_sub(1);
         }
         close + 1
     }

@@ -1,6 +1,10 @@
 //! Walks tables in `FROM` and `JOIN`, and records the state that joins keep.
 
-use super::walker::{Clause, QueryWalker, TablePosition};
+use super::{
+    join_bounds::JoinBounds,
+    walker::{Clause, QueryWalker, TablePosition},
+    window_sources::WindowSources,
+};
 use crate::sql::{
     ObjectKind, Usage,
     lexer::TokenKind,
@@ -143,23 +147,26 @@ impl QueryWalker<'_, '_> {
 
     /// Records the join at `join`, whose right side ends before the token `next`.
     pub(super) fn add_join(&mut self, join: usize, next: usize, is_temporal: bool) {
-        let span = self.script.token_span(join);
+        let script = self.script;
+        let span = script.token_span(join);
+        let bounds = self.join_bounds.get_or_insert_with(|| JoinBounds::new(script));
+        let (in_time, by_window) = (bounds.are_in_time(next), bounds.are_by_window(next));
         if is_temporal {
             self.add_stateful_construct("a temporal join", span);
-        } else if self.has_time_bound(next) {
+        } else if in_time || (by_window && self.joins_windows(join, next)) {
             self.add_stateful_construct("a join", span);
         } else {
             self.add_stateful_construct("a regular join", span.clone());
+            self.joins_on_window_bounds.extend(by_window.then(|| span.clone()));
             self.regular_joins.push(span);
         }
     }
 
-    /// Returns whether the condition that follows mentions intervals or windows, which bound the state of the join.
-    fn has_time_bound(&mut self, next: usize) -> bool {
-        if self.time_bounded.is_empty() {
-            self.time_bounded = time_bounded_tokens(self.script);
-        }
-        self.time_bounded.get(next).copied().unwrap_or_default()
+    /// Returns whether both sides of the join at `join` have windows.
+    fn joins_windows(&mut self, join: usize, next: usize) -> bool {
+        let script = self.script;
+        let sources = self.window_sources.get_or_insert_with(|| WindowSources::new(script));
+        sources.are_between(join, next) && sources.are_between(clause_start(script, join, "FROM"), join)
     }
 
     /// Records that a table is read, unless the name is a common table expression.
@@ -180,20 +187,18 @@ impl QueryWalker<'_, '_> {
     }
 }
 
-/// Returns, for each token, whether a word about intervals or windows comes before the next join, query or statement.
-fn time_bounded_tokens(script: &Script<'_>) -> Vec<bool> {
-    let mut is_bounded = false;
-    let mut bounded: Vec<bool> = (0..script.len())
-        .rev()
-        .map(|at| {
-            if script.is_any_word(at, &["JOIN", "GROUP", "UNION", "SELECT"]) || script.is_symbol(at, ";") {
-                is_bounded = false;
-            } else if script.is_any_word(at, &["INTERVAL", "BETWEEN", "window_start", "window_end"]) {
-                is_bounded = true;
-            }
-            is_bounded
-        })
-        .collect();
-    bounded.reverse();
-    bounded
+/// Returns the last token `word` before `at` that is outside brackets, or the bracket around both.
+pub(in crate::sql) fn clause_start(script: &Script<'_>, at: usize, word: &str) -> usize {
+    let mut depth = 0_usize;
+    for before in (0..at).rev() {
+        if script.is_symbol(before, ")") {
+            depth += 1;
+        } else if script.is_symbol(before, "(") {
+            let Some(outer) = depth.checked_sub(1) else { return before };
+            depth = outer;
+        } else if depth == 0 && script.is_word(before, word) {
+            return before;
+        }
+    }
+    0
 }

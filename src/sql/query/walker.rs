@@ -2,7 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use super::stars::{CteId, Stars};
+use super::{
+    join_bounds::JoinBounds,
+    stars::{CteId, Stars},
+    window_sources::WindowSources,
+};
 use crate::{
     resource::Span,
     sql::{Mention, ObjectKind, SqlError, StatefulConstruct, Usage, script::Script},
@@ -38,8 +42,13 @@ pub(in crate::sql) struct QueryWalker<'s, 'a> {
     pub(super) table_function_bracket: Option<usize>,
     /// A token that starts an operand regardless of the token before it.
     pub(super) operand_start: Option<usize>,
-    /// For each token, whether a word about time comes before the next join. Empty until it is first needed.
-    pub(super) time_bounded: Vec<bool>,
+    /// The joins of [`Self::regular_joins`] that equate both bounds of a window. They are bounded if the tables have
+    /// windows, which only their definitions tell.
+    pub joins_on_window_bounds: Vec<Span>,
+    /// The bounds of joins. `None` until they are first needed.
+    pub(super) join_bounds: Option<JoinBounds>,
+    /// The sources of windows. `None` until they are first needed.
+    pub(super) window_sources: Option<WindowSources>,
 }
 
 /// What one `SELECT` list has shown so far.
@@ -47,15 +56,8 @@ pub(in crate::sql) struct QueryWalker<'s, 'a> {
 pub(super) struct SelectList {
     /// Whether the walk is in the list itself, not in the clauses after it.
     pub(super) is_open: bool,
-    /// Whether the list has a column outside the arguments of unknown functions. An aggregate cannot appear beside
-    /// such a column without `GROUP BY`, so every unknown function of the list is then a function of single rows.
-    pub(super) has_column: bool,
-    /// How many calls of unknown functions are open.
-    pub(super) unknown_call_depth: usize,
     /// The first `*` of the list.
     pub(super) star: Option<Span>,
-    /// The first unknown function of the list.
-    pub(super) unknown_function: Option<(String, Span)>,
 }
 
 /// The clause of a query that the walk is in.
@@ -98,7 +100,9 @@ impl<'s, 'a> QueryWalker<'s, 'a> {
             match_recognize_depth: 0,
             table_function_bracket: None,
             operand_start: None,
-            time_bounded: Vec::new(),
+            joins_on_window_bounds: Vec::new(),
+            join_bounds: None,
+            window_sources: None,
         }
     }
 

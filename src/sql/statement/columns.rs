@@ -13,7 +13,7 @@ impl ParsedStatement<'_, '_> {
         let mut at = start;
         while at < end {
             if script.are_words(at, &["PRIMARY", "KEY"]) {
-                self.has_primary_key = true;
+                self.table.primary_key = Some(true);
                 if script.is_symbol(at + 2, "(") {
                     self.check_name_list(at + 3, script.closing_bracket(at + 2, end));
                 }

@@ -7,6 +7,7 @@ use crate::sql::{
     kind::{DdlVerb, ddl_object_and_kind},
     lexer::TokenKind,
     names::{is_stray_after_name, missing, missing_name, reserved_word, unexpected_after_name},
+    table_clauses::{ChangelogMode, parse_like_clause},
 };
 
 /// Reserved words that start a statement and no clause of a definition.
@@ -69,7 +70,7 @@ impl ParsedStatement<'_, '_> {
         let has_query = self.parse_definition_clauses(kind, at, end);
         match kind {
             StatementKind::CreateTable if has_query => {
-                if self.has_primary_key {
+                if self.table.primary_key == Some(true) && self.table.changelog_mode != Some(ChangelogMode::Append) {
                     self.query.add_stateful_construct(
                         "a created table with a primary key",
                         script.token_span(next.saturating_sub(1)),
@@ -114,6 +115,9 @@ impl ParsedStatement<'_, '_> {
                     return false;
                 }
                 at = next;
+                if script.is_symbol(at, "(") {
+                    self.table.like = parse_like_clause(script, at + 1, script.closing_bracket(at, end));
+                }
             } else if script.is_word(at, "AS") && (self.starts_query(at + 1, end) || at + 1 >= end) {
                 self.add_query(at + 1, end);
                 return true;
@@ -222,7 +226,15 @@ impl ParsedStatement<'_, '_> {
             self.report_another_statement(leftover);
             return kind;
         }
-        if script.is_word(at, "SET") && script.is_symbol(at + 1, "(") {
+        if object == ObjectKind::Table && script.is_word(at, "DROP") {
+            // Without a name to compare it with, a dropped constraint is taken for the primary key, the only kind of
+            // constraint that Flink has.
+            let drops_key = script.are_words(at + 1, &["PRIMARY", "KEY"]) || script.is_word(at + 1, "CONSTRAINT");
+            self.table.primary_key = drops_key.then_some(false);
+        } else if script.is_word(at, "RESET") && script.is_symbol(at + 1, "(") {
+            let close = script.closing_bracket(at + 1, end);
+            (at + 2..close).filter_map(|at| script.string_literal(at)).for_each(|key| self.table.reset_option(&key));
+        } else if script.is_word(at, "SET") && script.is_symbol(at + 1, "(") {
             self.parse_options(at + 2, script.closing_bracket(at + 1, end));
         } else if object != ObjectKind::Table && script.is_any_word(at, &["SET", "ADD", "DROP", "REMOVE", "MODIFY"]) {
             self.parse_used_objects(at + 1, end);

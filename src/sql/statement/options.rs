@@ -30,6 +30,7 @@ impl ParsedStatement<'_, '_> {
                 );
             }
             let (key_span, value_span) = (script.token_span(at), script.token_span(at + 2));
+            self.table.set_option(&key, &value);
             self.options.push(OptionPair { key, key_span, value, value_span });
         }
     }
@@ -52,15 +53,8 @@ impl ParsedStatement<'_, '_> {
         }
     }
 
-    /// Returns whether an option says that changes of the table are upserts. The table then has a primary key,
-    /// wherever it is defined.
-    pub fn declares_upserts(&self) -> bool {
-        let is_upsert_mode =
-            |pair: &OptionPair| pair.key == "changelog.mode" && pair.value.eq_ignore_ascii_case("upsert");
-        self.options.iter().any(is_upsert_mode)
-    }
-
-    /// Returns whether each table that is read has a hint that bounds it.
+    /// Returns whether its queries come to an end: each table that is read has a hint that bounds it, or no table is
+    /// read at all, so that every row is a constant.
     pub fn is_bounded(&self) -> bool {
         let reads = self.query.mentions.iter().filter(|mention| mention.usage == Usage::Reads).count();
         let ends = self.script.hints.iter().filter(|hint| {
@@ -73,7 +67,7 @@ impl ParsedStatement<'_, '_> {
                     && inside.string_literal(at + 2).is_some_and(|mode| mode != "unbounded")
             })
         });
-        reads > 0 && ends.count() >= reads
+        !self.query_ranges.is_empty() && ends.count() >= reads
     }
 
     /// Returns where an option or a hint sets the position where a source starts.

@@ -9,6 +9,7 @@ use crate::{
         query::QueryWalker,
         script::Script,
         stateless::first_stateful_keyword,
+        table_clauses::TableClauses,
     },
 };
 
@@ -32,8 +33,8 @@ pub(in crate::sql) struct ParsedStatement<'s, 'a> {
     pub if_not_exists: bool,
     /// Where a `CREATE` statement contains `TEMPORARY`.
     pub temporary_span: Option<Span>,
-    /// Whether the columns of a table include a primary key.
-    pub has_primary_key: bool,
+    /// What it says about the rows of its table.
+    pub table: TableClauses,
     /// The functions that computed columns and watermarks call, without Flink's built-in functions.
     pub column_functions: Vec<Mention>,
     /// The new name that `ALTER … RENAME TO` gives to the object.
@@ -66,7 +67,7 @@ impl<'s, 'a> ParsedStatement<'s, 'a> {
             options: Vec::new(),
             if_not_exists: false,
             temporary_span: None,
-            has_primary_key: false,
+            table: TableClauses::default(),
             column_functions: Vec::new(),
             renamed_to: None,
             errors: Vec::new(),

@@ -616,6 +616,8 @@ fn blocks() -> Vec<Block> {
             Some(Block::GoneWithUnknownSource { source: text("clicks"), hints: topics(), accept: accept() })
         }
         Block::GoneWithUnknownSource { .. } => Some(Block::InMotion { phase: Phase::Failing }),
+        // Plans of 0.1.0 do not have these.
+        Block::GoneWithUnknownSink { .. } | Block::GoneWithStartupOption { .. } | Block::PoolElsewhere { .. } => None,
         Block::InMotion { .. } => Some(Block::LooksLikeRename { from: from(), to: to() }),
         Block::LooksLikeRename { .. } => Some(Block::MoveTargetRecorded { from: from() }),
         Block::MoveTargetRecorded { .. } => Some(Block::RemovesEverything),
@@ -762,6 +764,7 @@ pub fn plan_context() -> PlanContext {
         pools: BTreeMap::from([(text("main"), pool)]),
         placements: BTreeMap::from([(orders(), placement)]),
         service_time: Some(created()),
+        roles: BTreeMap::new(),
         interrupted: Some(InterruptedRun { command: text("apply"), seconds_ago: Some(840) }),
     }
 }
