@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{flow_name, object_kind_name};
+use super::labels::{flow_name, object_kind_name};
 use crate::{
     graph::lineage::{Lineage, LineageEdge, LineageNode, LineageNodeKind},
     render::place_json::LineIndex,
