@@ -4,9 +4,7 @@ use super::{Lint, LintContext, LintSeverity, LintSubject};
 use crate::{
     resource::{Span, properties},
     sql::{
-        Analysis, ObjectKind, SecretForm, StatementKind, Usage,
-        query::{WindowSources, clause_start},
-        secrets::plaintext_secret_form,
+        Analysis, ObjectKind, SecretForm, StatementKind, Usage, query::WindowSources, secrets::plaintext_secret_form,
         statement::OptionPair,
     },
 };
@@ -311,7 +309,7 @@ fn groups_by_window_bounds(subject: &LintSubject<'_, '_, '_>, at: usize) -> (boo
 /// Returns whether the `GROUP BY` at `at` groups the rows of a window by its bounds. Columns of these names that a table
 /// has are ordinary columns. FL112 reports a `GROUP BY` with only one of the bounds.
 fn groups_by_window(subject: &LintSubject<'_, '_, '_>, sources: &WindowSources, at: usize) -> bool {
-    let select = clause_start(subject.script, at, "SELECT");
+    let select = sources.query_start(at).select;
     let block = subject.script.span_between(select, at);
     let reads_windowed_view = || {
         subject.analysis.mentions.iter().any(|mention| {

@@ -9,7 +9,7 @@ use crate::sql::{
     ObjectKind, Usage,
     lexer::TokenKind,
     names::{is_stray_after_name, missing_name, unexpected_after_name},
-    script::{QualifiedName, Script},
+    script::QualifiedName,
 };
 
 impl QueryWalker<'_, '_> {
@@ -166,7 +166,7 @@ impl QueryWalker<'_, '_> {
     fn joins_windows(&mut self, join: usize, next: usize) -> bool {
         let script = self.script;
         let sources = self.window_sources.get_or_insert_with(|| WindowSources::new(script));
-        sources.are_between(join, next) && sources.are_between(clause_start(script, join, "FROM"), join)
+        sources.are_between(join, next) && sources.are_between(sources.query_start(join).from, join)
     }
 
     /// Records that a table is read, unless the name is a common table expression.
@@ -185,20 +185,4 @@ impl QueryWalker<'_, '_> {
             self.add_mention(Usage::Reads, ObjectKind::Table, name.parts, name.span);
         }
     }
-}
-
-/// Returns the last token `word` before `at` that is outside brackets, or the bracket around both.
-pub(in crate::sql) fn clause_start(script: &Script<'_>, at: usize, word: &str) -> usize {
-    let mut depth = 0_usize;
-    for before in (0..at).rev() {
-        if script.is_symbol(before, ")") {
-            depth += 1;
-        } else if script.is_symbol(before, "(") {
-            let Some(outer) = depth.checked_sub(1) else { return before };
-            depth = outer;
-        } else if depth == 0 && script.is_word(before, word) {
-            return before;
-        }
-    }
-    0
 }

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 
+use super::query_starts::{QueryStart, query_starts};
 use crate::sql::script::Script;
 
 /// The functions that assign rows to windows.
@@ -12,6 +13,8 @@ const WINDOW_FUNCTIONS: [&str; 4] = ["TUMBLE", "HOP", "SESSION", "CUMULATE"];
 pub(in crate::sql) struct WindowSources {
     /// For each token, the number of sources before it. One more than there are tokens.
     counts: Vec<usize>,
+    /// For each token, the start of the query around it.
+    query_starts: Vec<QueryStart>,
 }
 
 impl WindowSources {
@@ -36,7 +39,12 @@ impl WindowSources {
             }
         }
         counts.push(count);
-        WindowSources { counts }
+        WindowSources { counts, query_starts: query_starts(script) }
+    }
+
+    /// Returns the start of the query around the token at `at`.
+    pub fn query_start(&self, at: usize) -> QueryStart {
+        self.query_starts.get(at).copied().unwrap_or_default()
     }
 
     /// Returns whether a source is named between two tokens.

@@ -144,6 +144,9 @@ fn the_steps_of_reading_grow_with_the_length_of_the_text() {
     }
 }
 
+/// A table with windows.
+const WINDOW: &str = "(SELECT * FROM TABLE(TUMBLE(TABLE t, DESCRIPTOR(a), INTERVAL '1' DAY)))";
+
 /// Returns valid and invalid texts of many shapes, with `count` repeated parts each.
 fn shapes(count: usize) -> Vec<(&'static str, String)> {
     let numbered =
@@ -171,6 +174,19 @@ fn shapes(count: usize) -> Vec<(&'static str, String)> {
         ("stars", format!("INSERT INTO s SELECT {} FROM t", numbered(&|n| format!("t{n}.*"), ", "))),
         ("tables", format!("INSERT INTO s SELECT * FROM {}", numbered(&|n| format!("t{n}"), ", "))),
         ("joins", format!("INSERT INTO s SELECT * FROM t {}", "JOIN u ON a = b ".repeat(count))),
+        (
+            "joins on window bounds",
+            format!(
+                "INSERT INTO s SELECT * FROM {WINDOW} w {}",
+                numbered(
+                    &|n| format!(
+                        "JOIN {WINDOW} w{n} ON w.window_start = w{n}.window_start AND w.window_end = w{n}.window_end"
+                    ),
+                    " "
+                )
+            ),
+        ),
+        ("groups by window bounds", nested("(SELECT x, ", "a, ", " FROM t GROUP BY window_start, window_end)")),
         ("hints", format!("SELECT * FROM t {}", "/*+ OPTIONS('a'='b') */ ".repeat(count))),
         ("hints after names", format!("SELECT {} FROM t", "`a` /*+ OPTIONS('a'='b') */, ".repeat(count))),
         ("comments", format!("SELECT {}* FROM t", "/* a */ -- b\n ".repeat(count))),
