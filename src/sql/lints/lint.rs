@@ -40,7 +40,7 @@ pub enum LintSeverity {
 /// One finding of a lint.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Lint {
-    /// The code, such as `FL101`. [`explain_lint`] returns its explanation.
+    /// The code, such as `FL101`. [`explain_lint`](super::explain_lint) returns its explanation.
     pub code: &'static str,
     /// A lower-case fragment with objects in back-quotes. It never contains a literal of the text.
     pub message: String,
