@@ -4,6 +4,7 @@
 mod hostile_input;
 mod kinds;
 mod lints;
+mod names;
 mod normalize;
 mod objects;
 mod properties;

@@ -617,6 +617,8 @@ fn blocks() -> Vec<Block> {
             Some(Block::GoneWithUnknownSource { source: text("clicks"), hints: topics(), accept: accept() })
         }
         Block::GoneWithUnknownSource { .. } => Some(Block::InMotion { phase: Phase::Failing }),
+        // Plans of 0.1.0 do not have these.
+        Block::GoneWithUnknownSink { .. } | Block::GoneWithStartupOption { .. } | Block::PoolElsewhere { .. } => None,
         Block::InMotion { .. } => Some(Block::LooksLikeRename { from: from(), to: to() }),
         Block::LooksLikeRename { .. } => Some(Block::MoveTargetRecorded { from: from() }),
         Block::MoveTargetRecorded { .. } => Some(Block::RemovesEverything),
@@ -765,6 +767,7 @@ pub fn plan_context() -> PlanContext {
         pools: BTreeMap::from([(text("main"), pool)]),
         placements: BTreeMap::from([(orders(), placement)]),
         service_time: Some(created()),
+        roles: BTreeMap::new(),
         interrupted: Some(InterruptedRun { command: text("apply"), seconds_ago: Some(840) }),
     }
 }
