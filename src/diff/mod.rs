@@ -85,7 +85,7 @@ pub fn diff(inputs: Inputs) -> DiffOutcome {
         }
         match statement::diff_statement(&context, key) {
             Ok(Some(change)) => drop(changes.insert(address, change)),
-            Ok(None) => unchanged += 1,
+            Ok(None) => unchanged += usize::from(counts_as_unchanged(inputs, &address)),
             Err(lookups) => missing.merge(lookups),
         }
     }
@@ -102,6 +102,11 @@ pub fn diff(inputs: Inputs) -> DiffOutcome {
     selection::block_removal_of_everything(inputs, &mut changes);
     late_submissions::note_late_submissions(inputs, &mut changes);
     DiffOutcome::Complete(Diff { changes, unchanged, foreign: count_foreign(inputs), pools: pool_diff.by_key })
+}
+
+/// Returns whether an address without a change is counted. `destroy` has nothing to do with what was never applied.
+fn counts_as_unchanged(inputs: Inputs, address: &Address) -> bool {
+    !inputs.options.destroy || inputs.recorded.contains(address)
 }
 
 /// Counts the live statements that are neither recorded nor labeled with this project.

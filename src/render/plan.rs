@@ -116,6 +116,8 @@ pub(super) fn plan_summary(plan: &Plan) -> String {
     if some(&always).is_empty() && some(&sometimes).is_empty() && some(&last).is_empty() && tally.destroy == 0 {
         return if plan.has_work() {
             format!("Nothing to send. To record: {}.", describe_entries(&plan.entries))
+        } else if plan.options.destroy {
+            "No changes: there is nothing to destroy.".to_owned()
         } else {
             "No changes: everything is as declared.".to_owned()
         };
