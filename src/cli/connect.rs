@@ -12,7 +12,7 @@ use crate::{
     manifest::{Environment, Project, StateLocation},
     resource::PoolDeclaration,
     simulator::{CatalogMode, Scenario, Simulator, SimulatorOptions},
-    state::{self, RealDisk, Recorded},
+    state::{self, Recorded},
 };
 
 /// The seed of the simulator, and of all randomness in a simulated environment. It is fixed so that two runs do not
@@ -94,7 +94,7 @@ pub fn open_world(
         scenario,
         ..SimulatorOptions::default()
     };
-    let file = state::sibling(&RealDisk, &state_file(root, environment), "world")?;
+    let file = state::sibling(&state_file(root, environment), "world");
     let opened = match access {
         WorldAccess::ReadWrite => {
             if let Some(folder) = file.parent() {

@@ -74,7 +74,7 @@ impl SavedPlan {
 
     /// Checks that this plan was not used before. `open_run` is the interrupted run that left its journal.
     pub fn check_unused(&self, project: &Project, open_run: Option<&LockHolder>) -> Result<(), CommandError> {
-        let consumed = ConsumedPlans::for_state(&RealDisk, &connect::state_file(&project.root, &project.environment))?;
+        let consumed = ConsumedPlans::for_state(&RealDisk, &connect::state_file(&project.root, &project.environment));
         if !consumed.contains(&self.id)? {
             return Ok(());
         }

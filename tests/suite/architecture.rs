@@ -52,7 +52,7 @@ const ROOMS: [(&str, &[&str]); 15] = [
 ];
 
 /// Every dependency and the rooms that may name it; `None` for those that are at home everywhere.
-const HOMES: [(&str, Option<&[&str]>); 25] = [
+const HOMES: [(&str, Option<&[&str]>); 26] = [
     ("axum", Some(&["simulator"])),
     ("base64", Some(&["cloud", "simulator"])),
     ("clap", Some(&["cli"])),
@@ -68,6 +68,7 @@ const HOMES: [(&str, Option<&[&str]>); 25] = [
     ("mimalloc", Some(&[])),
     ("petgraph", Some(&["graph"])),
     ("reqwest", Some(&["cloud"])),
+    ("rustix", Some(&["state"])),
     ("rustls", Some(&["cloud"])),
     ("serde", None),
     ("serde_json", None),
