@@ -6,6 +6,7 @@ use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 
 use super::ProcessEnvironment;
 use crate::{
+    cloud::AllowedOrigins,
     diff::PlanOptions,
     resource::{Address, parse_duration},
 };
@@ -70,6 +71,16 @@ pub struct GlobalOptions {
     /// Set a variable of the project; overrides `FLOE_VAR_<NAME>` and the manifests (repeatable)
     #[arg(long = "var", global = true, value_name = "NAME=VALUE", value_parser = parse_assignment)]
     pub variables: Vec<(String, String)>,
+    /// Also send API keys to this origin, such as `http://127.0.0.1:8080`; adds to FLOE_ALLOW_ENDPOINTS (repeatable)
+    #[arg(
+        long = "allow-endpoint",
+        global = true,
+        env = "FLOE_ALLOW_ENDPOINTS",
+        value_name = "ORIGIN",
+        value_delimiter = ',',
+        hide_env_values = true
+    )]
+    pub allowed_endpoints: Vec<String>,
 }
 
 /// The output formats that `--format` accepts.
@@ -107,6 +118,9 @@ impl Arguments {
         let mut arguments =
             Arguments::from_arg_matches_mut(&mut matches).map_err(|error| error.format(&mut command))?;
         arguments.global.environment = arguments.global.environment.filter(|name| !name.trim().is_empty());
+        // What the variable allows is read with the process's environment, and the flag adds to it.
+        let listed: Vec<&str> = process.variable(AllowedOrigins::VARIABLE).unwrap_or_default().split(',').collect();
+        arguments.global.allowed_endpoints.retain(|origin| !listed.contains(&origin.as_str()));
         Ok(arguments)
     }
 }

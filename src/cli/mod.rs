@@ -49,11 +49,12 @@ pub use screen::Screen;
 
 /// Runs the program: parses the command line, runs the command, prints its error and returns its exit code.
 pub fn main() -> ExitCode {
-    let process = ProcessEnvironment::from_process();
+    let mut process = ProcessEnvironment::from_process();
     let arguments = match Arguments::from_command_line(&process) {
         Ok(arguments) => arguments,
         Err(error) => return print_clap_message(&error).into(),
     };
+    process.allow_endpoints(&arguments.global.allowed_endpoints);
     let screen = Screen::from_process(arguments.global.color, &process);
     let exit = run(&arguments, &process, &screen).unwrap_or_else(|error| {
         print_error(&error, &arguments.global, &screen);
@@ -76,7 +77,7 @@ fn run(arguments: &Arguments, process: &ProcessEnvironment, screen: &Screen) -> 
         Command::Import { address, id } => import::run(address, id, global, process, screen),
         Command::State(command) => state::run(command, global, process, screen),
         Command::Graph { targets } => graph::run(targets, global, process, screen),
-        Command::Simulator(simulator) => simulator::run(simulator, screen),
+        Command::Simulator(simulator) => simulator::run(simulator, process, screen),
         Command::Completions { shell } => completions::run(*shell, screen),
         Command::Help { topic } => help::run(topic, screen),
     }

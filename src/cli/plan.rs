@@ -16,6 +16,7 @@ use crate::{
     plan::Plan,
     planning::{self, PlanRequest, PlanningOutput},
     render::{self, PlanContext, PlanView},
+    resource::shell_quoted,
     state::Ledger,
 };
 
@@ -145,20 +146,11 @@ fn global_flags(global: &GlobalOptions) -> String {
     if global.folder != Path::new(".") {
         flags.push(format!("-C {}", shell_quoted(&global.folder.to_string_lossy())));
     }
+    flags.extend(global.allowed_endpoints.iter().map(|origin| format!("--allow-endpoint {}", shell_quoted(origin))));
     flags.extend(
         global.variables.iter().map(|(name, value)| format!("--var {}", shell_quoted(&format!("{name}={value}")))),
     );
     flags.join(" ")
-}
-
-/// Returns a word with shell quotes where it needs them.
-fn shell_quoted(word: &str) -> String {
-    let is_plain = |letter: char| letter.is_ascii_alphanumeric() || "_-./=:,@%+".contains(letter);
-    if !word.is_empty() && word.chars().all(is_plain) {
-        word.to_owned()
-    } else {
-        format!("'{}'", word.replace('\'', "'\\''"))
-    }
 }
 
 /// Writes a plan to a file atomically. Only the owner can read the file.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::{
-    cloud::{ApiKey, Credentials},
+    cloud::{AllowedOrigins, ApiKey, Credentials, InvalidOrigin},
     manifest::Project,
     resource::Secrets,
 };
@@ -52,6 +52,22 @@ impl ProcessEnvironment {
         self.variables.iter().filter_map(named).collect()
     }
 
+    /// Adds the origins of `--allow-endpoint` to those that the environment allows.
+    pub fn allow_endpoints(&mut self, origins: &[String]) {
+        if !origins.is_empty() {
+            let list = self.variables.entry(AllowedOrigins::VARIABLE.to_owned()).or_default();
+            *list = format!("{list},{}", origins.join(","));
+        }
+    }
+
+    /// Returns the origins outside Confluent Cloud that API keys may be sent to.
+    ///
+    /// # Errors
+    /// When the variable names something that is not an origin.
+    pub fn allowed_origins(&self) -> Result<AllowedOrigins, InvalidOrigin> {
+        AllowedOrigins::parse(self.variable(AllowedOrigins::VARIABLE).unwrap_or_default())
+    }
+
     /// Returns the values of a project's secrets, as far as they are set.
     pub fn secrets(&self, project: &Project) -> Secrets {
         let value = |(name, variable): (&String, &String)| Some((name.clone(), self.variable(variable)?.to_owned()));
@@ -98,6 +114,14 @@ mod tests {
         assert!(both.credentials().cloud.is_none());
         assert_eq!(both.unpaired_key_variable(), Some(("CLOUD_API_KEY", "CLOUD_API_SECRET")));
         assert!(!format!("{both:?}").contains("\"s\""));
+    }
+
+    #[test]
+    fn a_flag_adds_to_the_allowed_origins() {
+        let mut process = with_variables(&[("FLOE_ALLOW_ENDPOINTS", "https://a.example")]);
+        process.allow_endpoints(&["http://127.0.0.1:8080".to_owned()]);
+        assert_eq!(process.allowed_origins(), AllowedOrigins::parse("https://a.example,http://127.0.0.1:8080"));
+        assert!(with_variables(&[("FLOE_ALLOW_ENDPOINTS", "a.example")]).allowed_origins().is_err());
     }
 
     #[test]
