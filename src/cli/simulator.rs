@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use tokio::net::TcpListener;
 
-use super::{CommandError, Exit, ProcessEnvironment, Screen, arguments::SimulatorArguments, connect, interrupt};
+use super::{
+    CommandError, Exit, ProcessEnvironment, Screen, arguments::SimulatorArguments, connect, interrupt, runtime,
+};
 use crate::{
     cloud::check_origin,
     simulator::{PhaseDurations, Scenario, Simulator, SimulatorOptions, serve},
@@ -32,6 +34,7 @@ pub fn run(
         scenario,
         ..SimulatorOptions::default()
     };
+    runtime::check_file_descriptors()?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
