@@ -27,7 +27,8 @@ Exit codes:
   5    another run holds the lock
   130  interrupted, and the state is saved
 
-Every flag except --var can be set by a variable: --lock-timeout by FLOE_LOCK_TIMEOUT."
+Every flag except --var can be set by a variable: --lock-timeout by FLOE_LOCK_TIMEOUT.
+See docs/plans-on-pull-requests.md for the variables that allow hosts, files and secrets."
 )]
 pub struct Arguments {
     /// The options that every command takes.
@@ -144,6 +145,9 @@ pub enum Command {
         /// The folder of the project; created if it does not exist
         #[arg(value_name = "DIR", default_value = ".")]
         into: PathBuf,
+        /// Only create the state of the environment, where the project of this folder keeps it
+        #[arg(long, env = "FLOE_INIT_STATE", value_parser = parse_switch, hide_env_values = true)]
+        state: bool,
     },
     /// Check the project offline: syntax, references, cycles, names, variables and lints
     Validate,

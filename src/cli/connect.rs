@@ -12,7 +12,7 @@ use crate::{
         AllowedOrigins, ApiKey, CloudClient, Credentials, EndpointError, Endpoints, HttpsTransport, RateLimits,
         Transport,
     },
-    manifest::{Environment, Project, StateLocation},
+    manifest::{Environment, Project},
     resource::PoolDeclaration,
     simulator::{CatalogMode, Scenario, Simulator, SimulatorOptions},
     state::{self, Recorded},
@@ -70,8 +70,7 @@ pub(super) fn connect_to_simulator(
 
 /// Returns the path of the state file of an environment.
 pub fn state_file(root: &Path, environment: &Environment) -> PathBuf {
-    let StateLocation::File(path) = &environment.state;
-    root.join(path)
+    root.join(environment.state.path())
 }
 
 /// Opens the simulated world of an environment from the file next to its state. Returns `None` if the environment is

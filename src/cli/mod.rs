@@ -15,6 +15,7 @@ mod graph;
 mod help;
 mod import;
 mod init;
+mod init_state;
 mod interrupt;
 mod lint_problems;
 mod lock_holder;
@@ -67,7 +68,11 @@ pub fn main() -> ExitCode {
 fn run(arguments: &Arguments, process: &ProcessEnvironment, screen: &Screen) -> Result<Exit, CommandError> {
     let global = &arguments.global;
     match &arguments.command {
-        Command::Init { into } => init::run(&in_folder(global, into), screen),
+        Command::Init { into, state: false } => init::run(&in_folder(global, into), screen),
+        Command::Init { into, state: true } => {
+            let global = GlobalOptions { folder: in_folder(global, into), ..global.clone() };
+            init_state::run(&global, process, screen)
+        }
         Command::Validate => validate::run(global, process, screen),
         Command::Plan(plan) => plan::run(plan, global, process, screen),
         Command::Apply(apply) => apply::apply(apply, global, process, screen),

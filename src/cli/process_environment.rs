@@ -1,10 +1,13 @@
 //! The environment of the process: its variables and a random seed. Only this file reads the process's environment.
 
-use std::collections::BTreeMap;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::{Path, PathBuf},
+};
 
 use crate::{
     cloud::{AllowedOrigins, ApiKey, Credentials, InvalidOrigin},
-    manifest::Project,
+    manifest::{Permissions, Project},
     resource::Secrets,
 };
 
@@ -68,6 +71,19 @@ impl ProcessEnvironment {
         AllowedOrigins::parse(self.variable(AllowedOrigins::VARIABLE).unwrap_or_default())
     }
 
+    /// Returns what the environment allows beyond the rules for manifests.
+    pub fn permissions(&self) -> Permissions {
+        let names = |variable| self.variable(variable).map(names_in_list);
+        let paths = self.variable(Permissions::PATHS_VARIABLE).unwrap_or_default();
+        let paths = paths.split(Permissions::PATH_SEPARATOR).map(str::trim).filter(|path| !path.is_empty());
+        Permissions {
+            paths: paths.map(|path| absolute(path.as_ref())).collect(),
+            state: self.variable(Permissions::STATE_VARIABLE).map(|path| absolute(path.trim().as_ref())),
+            secrets: names(Permissions::SECRETS_VARIABLE).unwrap_or_default(),
+            only_secrets: names(Permissions::ONLY_SECRETS_VARIABLE),
+        }
+    }
+
     /// Returns the values of a project's secrets, as far as they are set.
     pub fn secrets(&self, project: &Project) -> Secrets {
         let value = |(name, variable): (&String, &String)| Some((name.clone(), self.variable(variable)?.to_owned()));
@@ -97,6 +113,16 @@ impl ProcessEnvironment {
     }
 }
 
+/// Returns the names in a list that is separated by commas.
+fn names_in_list(list: &str) -> BTreeSet<String> {
+    list.split(',').map(str::trim).filter(|name| !name.is_empty()).map(str::to_owned).collect()
+}
+
+/// Returns a path of the environment relative to the folder that floe was started in. `-C` does not change it.
+fn absolute(path: &Path) -> PathBuf {
+    std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -114,6 +140,22 @@ mod tests {
         assert!(both.credentials().cloud.is_none());
         assert_eq!(both.unpaired_key_variable(), Some(("CLOUD_API_KEY", "CLOUD_API_SECRET")));
         assert!(!format!("{both:?}").contains("\"s\""));
+    }
+
+    #[test]
+    fn permissions_are_lists_in_variables() {
+        let set = with_variables(&[
+            ("FLOE_ALLOW_PATHS", "/nix/store:/out"),
+            ("FLOE_STATE", "/srv/prod.json"),
+            ("FLOE_ALLOW_SECRETS", "AWS_X, GITHUB_TOKEN,"),
+            ("FLOE_ONLY_SECRETS", ","),
+        ]);
+        let Permissions { paths, state, secrets, only_secrets } = set.permissions();
+        assert_eq!(paths, [Path::new("/nix/store"), Path::new("/out")]);
+        assert_eq!(state.as_deref(), Some(Path::new("/srv/prod.json")));
+        assert_eq!(secrets.into_iter().collect::<Vec<_>>(), ["AWS_X", "GITHUB_TOKEN"]);
+        assert_eq!(only_secrets, Some(BTreeSet::new()), "a list without a name allows none");
+        assert_eq!(with_variables(&[("FLOE_ONLY_SECRETS", "")]).permissions(), Permissions::default());
     }
 
     #[test]

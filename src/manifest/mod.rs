@@ -4,11 +4,14 @@
 //! `substitute` apply the overlay and the variables of one environment, and `check` validates the result.
 
 mod check;
+mod credential_variables;
 mod file;
 mod gather;
 mod layer;
 mod merge;
+mod permissions;
 mod project;
+mod project_folder;
 mod sql_source_map;
 mod substitute;
 mod suggest;
@@ -20,6 +23,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
+pub use permissions::Permissions;
 pub use project::{
     DeclaredPool, DeclaredStatement, Environment, InvalidProject, MovedBlock, Project, SimulatorSettings, StateLocation,
 };
@@ -29,6 +33,7 @@ use crate::resource::{Address, Problem, SourceLocation};
 use check::{ValidationContext, environment::EnvironmentSelection};
 use gather::{GatheredManifest, SqlFileCache};
 use layer::{At, EnvironmentLayer, Field, Manifest, ProjectLayer, StatementLayer};
+use project_folder::ProjectFolder;
 use substitute::{Substitution, Variables};
 
 /// The inputs of a load besides the project's files.
@@ -43,6 +48,15 @@ pub struct LoadOptions {
     /// The `FLOE_VAR_<NAME>` variables by `<NAME>`, as `cli` read them. `${name}` matches `<NAME>` as it is written,
     /// or in upper case with `_` for `-`.
     pub env_variables: BTreeMap<String, String>,
+    /// What the environment of the process allows beyond the rules for manifests, as `cli` read it.
+    pub permissions: Permissions,
+}
+
+impl LoadOptions {
+    /// Returns the folder of the project, with the folders whose files it may name.
+    fn folder(&self) -> ProjectFolder<'_> {
+        ProjectFolder::new(&self.root, &self.permissions)
+    }
 }
 
 /// Loads a project as one environment sees it.
@@ -61,7 +75,8 @@ pub fn load(options: &LoadOptions) -> Result<Project, InvalidProject> {
 /// `None` if the environment has a problem, which [`load`] reports. Problems elsewhere are ignored.
 pub fn load_environment(options: &LoadOptions) -> Option<Environment> {
     let mut problems = Vec::new();
-    let main = gather::read_main_manifest(&options.root, &mut problems)?;
+    let folder = options.folder();
+    let main = gather::read_main_manifest(&folder, &mut problems)?;
     let chosen = check::environment::choose_environment(options.environment.as_deref(), &main.environments).ok()?;
     if !(main.unparsable.is_empty() && chosen.1.value.is_valid) {
         return None;
@@ -70,7 +85,7 @@ pub fn load_environment(options: &LoadOptions) -> Option<Environment> {
     let mut fields =
         VariableScope { options, secrets: main.secrets.keys().map(String::as_str).collect() }.base_substitution();
     let environment = check::environment::check_environment(
-        &options.root,
+        &folder,
         chosen,
         EnvironmentSelection::Chosen,
         &mut fields,
@@ -80,13 +95,13 @@ pub fn load_environment(options: &LoadOptions) -> Option<Environment> {
     problems.is_empty().then_some(environment)
 }
 
-/// Returns the names of the environments that `floe.toml` in `root` declares, sorted.
+/// Returns the names of the environments that `floe.toml` declares, sorted.
 ///
 /// # Errors
 /// The problems of `floe.toml`, if it cannot be read completely.
-pub fn environment_names(root: &Path) -> Result<Vec<String>, Vec<Problem>> {
+pub fn environment_names(options: &LoadOptions) -> Result<Vec<String>, Vec<Problem>> {
     let mut problems = Vec::new();
-    match gather::read_main_manifest(root, &mut problems) {
+    match gather::read_main_manifest(&options.folder(), &mut problems) {
         Some(main) if !main.is_incomplete => Ok(main.environments.into_keys().collect()),
         _ => Err(sorted_problems(problems)),
     }
@@ -94,7 +109,8 @@ pub fn environment_names(root: &Path) -> Result<Vec<String>, Vec<Problem>> {
 
 /// Loads the project and adds its problems to `problems`. Returns `None` if `floe.toml` cannot be used at all.
 fn load_into(options: &LoadOptions, problems: &mut Vec<Problem>) -> Option<Project> {
-    let mut main = gather::read_main_manifest(&options.root, problems)?;
+    let folder = options.folder();
+    let mut main = gather::read_main_manifest(&folder, problems)?;
     let environments = std::mem::take(&mut main.environments);
     let secrets = std::mem::take(&mut main.secrets);
     let scope = VariableScope { options, secrets: secrets.keys().map(String::as_str).collect() };
@@ -107,7 +123,7 @@ fn load_into(options: &LoadOptions, problems: &mut Vec<Problem>) -> Option<Proje
     let mut fields = scope.base_substitution();
     let chosen_environment = chosen.map(|chosen| {
         check::environment::check_environment(
-            &options.root,
+            &folder,
             chosen,
             EnvironmentSelection::Chosen,
             &mut fields,
@@ -118,7 +134,7 @@ fn load_into(options: &LoadOptions, problems: &mut Vec<Problem>) -> Option<Proje
     for (name, at) in environments.iter().filter(|(name, _)| chosen.is_none_or(|(chosen, _)| chosen != *name)) {
         // The variables of other environments may not be known here, so undefined ones are not reported.
         check::environment::check_environment(
-            &options.root,
+            &folder,
             (name, at),
             EnvironmentSelection::Other,
             &mut scope.base_substitution(),
@@ -143,7 +159,7 @@ fn load_into(options: &LoadOptions, problems: &mut Vec<Problem>) -> Option<Proje
     let mut sql_files = SqlFileCache::default();
     let substitutions = other_substitutions.values_mut().collect();
     let gathered = gather::gather_manifests(
-        &options.root,
+        &folder,
         main,
         &environments,
         include.as_deref(),
@@ -159,7 +175,7 @@ fn load_into(options: &LoadOptions, problems: &mut Vec<Problem>) -> Option<Proje
     }
     let manifest = &gathered.manifest;
     let context = ValidationContext {
-        root: &options.root,
+        folder: &folder,
         environment: &chosen_environment.unwrap_or_else(Environment::placeholder),
         defaults: &effective_defaults(manifest, chosen.and_then(|chosen| environments.get(chosen))),
         allow: &manifest.project.allow,
@@ -282,9 +298,17 @@ fn check_project<'a>(
         }
     }
     problems.append(&mut context.problems);
-    let ValidationContext { root, environment, invalid_statements, .. } = context;
+    let ValidationContext { folder, environment, invalid_statements, .. } = context;
     statements.retain(|key, statement| !invalid_statements.contains(key) && is_reliable_statement(statement, manifest));
-    Project { name, root: root.to_owned(), environment: environment.clone(), pools, statements, moved, secrets }
+    Project {
+        name,
+        root: folder.path().to_owned(),
+        environment: environment.clone(),
+        pools,
+        statements,
+        moved,
+        secrets,
+    }
 }
 
 /// Returns whether a statement can be trusted to be what the user meant. A manifest with syntax errors may name a

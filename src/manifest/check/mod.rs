@@ -16,6 +16,7 @@ use std::collections::BTreeSet;
 use super::{
     gather::SqlFileCache,
     layer::{At, StatementLayer},
+    project_folder::ProjectFolder,
     substitute::Substitution,
     suggest,
 };
@@ -26,8 +27,8 @@ use crate::{
 
 /// The data that the checks of pools and statements share.
 pub(super) struct ValidationContext<'a> {
-    /// The folder that holds `floe.toml`.
-    pub root: &'a std::path::Path,
+    /// The folder of the project.
+    pub folder: &'a ProjectFolder<'a>,
     /// The chosen environment, or a placeholder if none could be chosen.
     pub environment: &'a Environment,
     /// The defaults of all statements, with those of the environment.
