@@ -28,12 +28,16 @@ pub fn run(global: &GlobalOptions, process: &ProcessEnvironment, screen: &Screen
         OutputFormat::Json => {
             let listed: Vec<_> =
                 differences.iter().map(|(address, what)| json!({ "address": address, "difference": what })).collect();
-            let value = json!({
+            let mut value = json!({
                 "format_version": 1,
                 "environment": environment.name,
                 "simulated": environment.simulator.is_some(),
                 "drift": listed,
             });
+            let hosts = environment.hosts_outside_confluent();
+            if let (Some(fields), false) = (value.as_object_mut(), hosts.is_empty()) {
+                fields.insert("hosts".to_owned(), json!(hosts));
+            }
             screen.print(&format!("{}\n", serde_json::to_string_pretty(&value)?))?;
         }
         OutputFormat::Text => screen.print(&render::drift_text(environment, &differences, screen.stdout_style))?,

@@ -22,7 +22,7 @@ use crate::{
 };
 
 pub use check::{Violation, check};
-pub use saved::{StaleReason, excluded_by, options_without_foreign_blocks, rebase_onto, stale_reasons};
+pub use saved::{StaleReason, approved_part, excluded_by, options_without_foreign_blocks, stale_reasons};
 pub use step::{PoolRef, RollbackGuard, Step, StepGroup, StepRequest, Until};
 
 /// The version of the plan's JSON format.
@@ -67,6 +67,9 @@ pub struct Basis {
     pub identity: EnvironmentIdentity,
     /// Whether the environment is simulated.
     pub simulated: bool,
+    /// The origins outside Confluent Cloud that requests are sent to.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub hosts: Vec<String>,
     /// The lineage of the state.
     pub lineage: String,
     /// A digest of the declaration of each changed address, or `None` if it is not declared.
@@ -78,6 +81,10 @@ pub struct Basis {
     /// The names of those statements that a single read has confirmed to be gone.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub absent: BTreeSet<String>,
+    /// The environment variable of each secret that a changed statement declares, by address and the secret's name.
+    /// `None` in a plan of floe 0.1.0.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub secret_variables: Option<BTreeMap<Address, BTreeMap<String, String>>>,
     /// What was seen of each recorded pool whose address changes, by id.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub seen_pools: BTreeMap<String, SeenPool>,
@@ -107,6 +114,8 @@ pub fn plan(inputs: Inputs, entries: Vec<Entry>, diff: Diff) -> Plan {
             environment: project.environment.name.clone(),
             identity: project.environment.identity.clone(),
             simulated: project.environment.simulator.is_some(),
+            hosts: project.environment.hosts_outside_confluent(),
+            secret_variables: Some(saved::secret_variables(project, &diff.changes)),
             lineage: recorded.lineage.clone(),
             declared: diff.changes.keys().map(|a| (a.clone(), saved::declared_fingerprint(desired, a))).collect(),
             recorded: diff.changes.keys().map(|a| (a.clone(), saved::recorded_fingerprint(recorded, a))).collect(),

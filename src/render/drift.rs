@@ -2,14 +2,19 @@
 
 use super::{
     Paint, Style,
-    plan::environment_label,
+    plan::{EnvironmentHeader, environment_label},
     style::{display_width, pad, pluralize, sanitize},
 };
 use crate::{manifest::Environment, resource::Address};
 
 /// Returns the differences, one per line, below a header. The text ends with a newline.
 pub fn drift_text(environment: &Environment, differences: &[(Address, String)], style: Style) -> String {
-    let label = environment_label(&environment.name, &environment.identity, environment.simulator.is_some());
+    let label = environment_label(EnvironmentHeader {
+        name: &environment.name,
+        identity: &environment.identity,
+        simulated: environment.simulator.is_some(),
+        hosts: &environment.hosts_outside_confluent(),
+    });
     let summary = match differences.len() {
         0 => "no drift".to_owned(),
         number => pluralize(number, "difference"),
