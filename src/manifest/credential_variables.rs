@@ -1,5 +1,5 @@
 //! The environment variables that usually hold a credential of a pipeline. A secret of a manifest may not read them,
-//! because whoever writes the manifest also decides where the value is sent.
+//! because the author of the manifest also decides where the value is sent.
 
 /// Variables with exactly these names, in upper case.
 const NAMES: [&str; 43] = [

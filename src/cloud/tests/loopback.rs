@@ -43,7 +43,7 @@ async fn serve(pieces: &'static [&'static str], pause: Duration) -> (SocketAddr,
     (address, received)
 }
 
-/// Starts a server that answers the first bytes of each connection, whatever they are.
+/// Starts a server that answers the first bytes of each connection, no matter what they are.
 async fn answer_anything(answer: &'static str) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();

@@ -454,7 +454,7 @@ mod unix {
         }
     }
 
-    /// The endings of the files of a state, with what a run does at each if it is not a regular file.
+    /// The endings of the files of a state, each after the name `prod`.
     const FILES: [&str; 5] = ["json", "journal", "lock", "plans", "json.next"];
 
     #[test]
