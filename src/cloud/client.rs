@@ -16,7 +16,6 @@ use super::{
     Credentials, Endpoints, Error, ErrorKind, Headers, HttpRequest, HttpResponse, Method, RateLimits, Result,
     Transport,
     call::{ApiCall, without_query},
-    endpoints::may_forward_key,
     https,
     rate_limit::RateLimiter,
     response_error,
@@ -147,8 +146,21 @@ impl CloudClient {
                 Err(self.invalid_response(call, &response, "it is an HTML page"))
             }
             200..300 => Ok(response),
-            _ => Err(self.sanitize_error(response_error::error_from_response(call, &response))),
+            _ => {
+                Err(self
+                    .sanitize_error(self.explain_wrong_key(call, response_error::error_from_response(call, &response))))
+            }
         }
+    }
+
+    /// Returns `error` with the likely cause of a 401 or 403 if one key is set for both APIs.
+    fn explain_wrong_key(&self, call: &ApiCall, error: Error) -> Error {
+        let is_denied = matches!(error.kind, ErrorKind::Unauthorized | ErrorKind::Forbidden);
+        if !is_denied || !self.0.credentials.are_same_key() {
+            return error;
+        }
+        let help = [error.help.unwrap_or_default(), response_error::wrong_kind_help(call.api)].join(" ");
+        Error { help: Some(help.trim().to_owned()), ..error }
     }
 
     /// Returns `error` without any part of an API key and without characters that control a terminal.
@@ -217,7 +229,7 @@ impl CloudClient {
             }
             match verdict {
                 RetryVerdict::Answered(response) if (300..400).contains(&response.status) => {
-                    url = redirect_target(call, &url, &response)?;
+                    url = redirect_target(&self.0.endpoints, call, &url, &response)?;
                     redirects += 1;
                     if redirects > MAX_REDIRECTS {
                         let detail =
@@ -226,6 +238,7 @@ impl CloudClient {
                     }
                 }
                 RetryVerdict::Answered(response) => return Ok(response),
+                RetryVerdict::Permanent(detail) => return Err(connection_error(call, detail)),
                 RetryVerdict::Uncertain(failure) => return Err(uncertain_error(call, &failure)),
                 RetryVerdict::TooLarge(detail) => return Err(call.error(ErrorKind::TooLarge, detail)),
                 RetryVerdict::Retry(failure, requested_wait) => {
@@ -348,7 +361,7 @@ impl fmt::Debug for CloudClient {
 ///
 /// # Errors
 /// When the API key must not be sent to the target, the method cannot be kept, or the redirect is invalid.
-fn redirect_target(call: &ApiCall, from: &Url, response: &HttpResponse) -> Result<Url> {
+fn redirect_target(endpoints: &Endpoints, call: &ApiCall, from: &Url, response: &HttpResponse) -> Result<Url> {
     let redirect_error = |kind, detail: String| Err(response_error::error_with_response(call, kind, response, detail));
     let keeps_method = matches!(response.status, 307 | 308);
     match response.status {
@@ -375,10 +388,14 @@ fn redirect_target(call: &ApiCall, from: &Url, response: &HttpResponse) -> Resul
         return redirect_error(ErrorKind::InvalidResponse, "a redirect without a valid `Location`".to_owned());
     };
     to.set_fragment(None);
-    if !may_forward_key(from, &to) {
+    if !endpoints.may_forward_key(from, &to) {
         let host = to.host_str().unwrap_or_default();
         let detail = format!("redirected to {}://{host}, where the API key must not be sent", to.scheme());
-        return redirect_error(ErrorKind::Rejected, detail);
+        let has_credentials = !to.username().is_empty() || to.password().is_some();
+        let export_command = endpoints.export_command(&to).filter(|_| !has_credentials);
+        let help =
+            export_command.map(|command| format!("If you trust this host, allow it where floe runs:\n\n{command}"));
+        return redirect_error(ErrorKind::Rejected, detail).map_err(|error| Error { help, ..error });
     }
     Ok(to)
 }
@@ -393,12 +410,7 @@ fn exhausted_error(call: &ApiCall, failure: &AttemptFailure, attempts: u32) -> E
     let times = if attempts == 1 { "one attempt".to_owned() } else { format!("{attempts} attempts") };
     let error = error_from_failure(call, ErrorKind::Unreachable, failure, &format!("gave up after {times}"));
     let help = match failure {
-        AttemptFailure::NoResponse(detail) if detail.contains("certificate") => Some(
-            "Add your company's certificate authority to the system's root certificates, or to the file that \
-             `SSL_CERT_FILE` names."
-                .to_owned(),
-        ),
-        AttemptFailure::NoResponse(_) => response_error::help_for(ErrorKind::Unreachable, call),
+        AttemptFailure::NoResponse(detail) => connection_help(call, detail),
         AttemptFailure::ErrorResponse(response) if response.status == 429 => Some(
             "The service's rate limits are per address, and another client behind the same address may be using them up. Try again \
              later, or lower this run's own limits."
@@ -409,6 +421,26 @@ fn exhausted_error(call: &ApiCall, failure: &AttemptFailure, attempts: u32) -> E
         }
     };
     Error { help, ..error }
+}
+
+/// Returns the error for a call that was not sent, because no connection to the host can be made.
+fn connection_error(call: &ApiCall, detail: String) -> Error {
+    Error { help: connection_help(call, &detail), ..call.error(ErrorKind::Unreachable, detail) }
+}
+
+/// Returns the next step for a call without a response.
+fn connection_help(call: &ApiCall, detail: &str) -> Option<String> {
+    if detail.contains("certificate") {
+        let text = "Add your company's certificate authority to the system's root certificates, or to the file that \
+                    `SSL_CERT_FILE` names.";
+        return Some(text.to_owned());
+    }
+    if detail == https::NO_TLS {
+        let text = "This port does not use TLS. For a simulator on this machine, write `http://` instead of `https://`. \
+                    Otherwise check the port, and the proxy in `HTTPS_PROXY`.";
+        return Some(text.to_owned());
+    }
+    response_error::help_for(ErrorKind::Unreachable, call)
 }
 
 /// Returns the error for `failure`, with `note` in parentheses after its detail.

@@ -122,15 +122,54 @@ fn client_builder(limits: TransportLimits) -> ClientBuilder {
         .pool_idle_timeout(Duration::from_secs(20))
 }
 
+/// The message for a server that does not answer in TLS.
+pub(super) const NO_TLS: &str = "the server does not use TLS, but the address begins with `https://`";
+
+/// What the systems say about a host name that does not exist. Other failures of name resolution may pass.
+const UNKNOWN_HOST_MESSAGES: [&str; 5] = [
+    "Name or service not known",
+    "No address associated with hostname",
+    "Name does not resolve",
+    "nodename nor servname provided, or not known",
+    "No such host is known",
+];
+
 /// Returns the transport error for a request that failed. Without a connection nothing was sent. With one, the
 /// request may have arrived.
 fn transport_error(error: reqwest::Error) -> TransportError {
     let detail = error_with_causes(&error);
-    if error.is_connect() || error.is_builder() {
-        TransportError::BeforeSending(detail)
-    } else {
-        TransportError::AfterSending(detail)
+    if error.is_builder() {
+        return TransportError::Permanent(detail);
     }
+    if !error.is_connect() {
+        return TransportError::AfterSending(detail);
+    }
+    match find_cause::<rustls::Error>(&error) {
+        Some(rustls::Error::InvalidMessage(rustls::InvalidMessage::InvalidContentType)) => {
+            TransportError::Permanent(NO_TLS.to_owned())
+        }
+        // A clock that is wrong is not right a moment later either.
+        Some(rustls::Error::InvalidCertificate(_)) => TransportError::Permanent(detail),
+        _ if UNKNOWN_HOST_MESSAGES.iter().any(|message| detail.contains(message)) => TransportError::Permanent(detail),
+        _ => TransportError::BeforeSending(detail),
+    }
+}
+
+/// Returns the first cause of `error` of type `E`. The source of an IO error is that of the error inside it, so the error
+/// inside is looked at first.
+fn find_cause<E: std::error::Error + 'static>(error: &reqwest::Error) -> Option<&E> {
+    let mut cause = error.source();
+    while let Some(next) = cause {
+        if let Some(found) = next.downcast_ref::<E>() {
+            return Some(found);
+        }
+        let inner = next.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
+        cause = match inner {
+            Some(inner) => Some(inner),
+            None => next.source(),
+        };
+    }
+    None
 }
 
 /// Returns the error for a response whose body could not be read to its end.

@@ -86,6 +86,11 @@ impl Credentials {
         }
     }
 
+    /// Returns whether the same key is set for both APIs, which cannot work: each API has keys of its own.
+    pub(super) fn are_same_key(&self) -> bool {
+        matches!((&self.flink, &self.cloud), (Some(flink), Some(cloud)) if flink.authorization() == cloud.authorization())
+    }
+
     /// Returns the texts of all keys that must be redacted.
     pub(super) fn secret_spellings(&self) -> impl Iterator<Item = String> {
         [&self.flink, &self.cloud].into_iter().flatten().flat_map(ApiKey::secret_spellings)

@@ -9,6 +9,7 @@
 //!        └──── wire, pagination ◀─────────┴─▶ response_error ─▶ Error
 //! ```
 
+mod allowed_origins;
 mod call;
 mod client;
 mod endpoints;
@@ -32,8 +33,9 @@ mod wire;
 #[cfg(test)]
 mod tests;
 
+pub use allowed_origins::AllowedOrigins;
 pub use client::{CloudClient, RetryNotice};
-pub use endpoints::{Endpoints, InvalidOrigin, check_origin};
+pub use endpoints::{EndpointError, Endpoints, InvalidOrigin, check_origin};
 pub use error::{Error, ErrorKind, Result};
 pub use http::Method;
 pub use https::{HttpsSetupError, HttpsTransport};

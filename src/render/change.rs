@@ -47,7 +47,15 @@ pub(super) fn rendered_changes(
 ) -> Vec<RenderedChange> {
     let flags = &flags.in_environment(&plan.basis.environment);
     let listed = plan.changes.iter().filter(|(_, change)| verbose || !is_verbose_only(change));
-    group_identical(listed.map(|(address, change)| rendered_change(address, change, context, flags, verbose)).collect())
+    group_identical(
+        listed
+            .map(|(address, change)| {
+                let mut rendered = rendered_change(address, change, context, flags, verbose);
+                rendered.details.extend(secret_variables_line(plan, address, change).map(ChangeDetail::Prose));
+                rendered
+            })
+            .collect(),
+    )
 }
 
 /// Returns whether a change is listed only with `-v`: it changes nothing but settings that only floe reads, and has
@@ -111,6 +119,18 @@ fn rendered_change(
     details.extend(below);
     details.extend(notes.into_iter().map(|note| ChangeDetail::Prose(as_sentence(&note))));
     RenderedChange { addresses: vec![address.clone()], symbol, paint, head, details }
+}
+
+/// Returns the sentence that says which environment variable each secret of a new or changed statement reads.
+fn secret_variables_line(plan: &Plan, address: &Address, change: &Change) -> Option<String> {
+    let is_affected = |reason: &Reason| {
+        matches!(reason, Reason::SecretChanged { .. } | Reason::SqlChanged { .. } | Reason::PropertyChanged { .. })
+    };
+    let is_new = matches!(change.action, Action::Create { .. });
+    let variables = plan.basis.secret_variables.as_ref()?.get(address)?;
+    let read = |(name, variable): (&String, &String)| format!("secret `{name}` from `{variable}`");
+    let list: Vec<String> = variables.iter().map(read).collect();
+    (is_new || change.reasons.iter().any(is_affected)).then(|| format!("Reads {}.", list.join(", ")))
 }
 
 /// Returns the SQL lines to show: the difference of changed SQL, or with `-v` the SQL of a new statement.

@@ -6,8 +6,8 @@ use super::{
     PlanView,
     change::{ChangeDetail, RenderedChange, rendered_changes},
     plan::{
-        cfu_line, change_counts, environment_label, interrupted_run_lines, plan_summary, unblocking_lines,
-        unlisted_line,
+        EnvironmentHeader, cfu_line, change_counts, environment_label, interrupted_run_lines, plan_summary,
+        unblocking_lines, unlisted_line,
     },
 };
 
@@ -21,7 +21,7 @@ const RESERVED_LENGTH: usize = 4_000;
 /// the changes that it omits.
 pub fn plan_markdown(view: &PlanView<'_>) -> String {
     let plan = view.plan;
-    let label = environment_label(&plan.basis.environment, &plan.basis.identity, plan.basis.simulated);
+    let label = environment_label(EnvironmentHeader::of_plan(plan));
     let mut text = format!("### floe {} · {}/{label} · {}\n\n", view.command, plan.basis.project, change_counts(plan));
     let _ = writeln!(text, "**{}**", plan_summary(plan));
     for line in interrupted_run_lines(plan, view.context) {

@@ -30,6 +30,8 @@ fn plan_of(changes: impl IntoIterator<Item = (&'static str, Change)>) -> Plan {
             environment: "prod".to_owned(),
             identity,
             simulated: false,
+            hosts: Vec::new(),
+            secret_variables: None,
             lineage: "lineage".to_owned(),
             declared: BTreeMap::new(),
             recorded: BTreeMap::new(),

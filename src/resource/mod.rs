@@ -18,13 +18,14 @@ mod problem;
 pub mod properties;
 mod redaction;
 mod secret;
+mod shell;
 mod small_map;
 mod statement;
 
 pub use address::{Address, InvalidAddress, ResourceKind, is_valid_key};
 pub use consent::{Consent, ConsentKind, InvalidConsent};
 pub use duration::{DURATION_EXAMPLES, InvalidDuration, parse_duration};
-pub use environment::EnvironmentIdentity;
+pub use environment::{EnvironmentIdentity, is_confluent_origin};
 pub use fingerprint::{Fingerprint, HashKey, KeyedHash};
 pub use generation::{
     Generation, MAX_STATEMENT_NAME_LENGTH, default_cloud_name, has_reserved_suffix, is_undo_name, undo_name,
@@ -39,5 +40,6 @@ pub use problem::{Problem, SourceFile, SourceLocation, Span};
 pub use properties::{Labels, Properties};
 pub use redaction::{REDACTED_KEY, Redactor, placeholder};
 pub use secret::{MissingSecret, Secrets, Template};
+pub use shell::shell_quoted;
 pub use small_map::SmallMap;
 pub use statement::{Evolve, FormerConsent, Statement, UnexpectedPhasePolicy, labels};

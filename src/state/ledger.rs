@@ -92,6 +92,14 @@ pub enum LedgerError {
         /// What is wrong, with its location.
         why: String,
     },
+    /// The file is a symbolic link, through which a run could change a file elsewhere.
+    #[error("{file} is a symbolic link to {target}, which floe does not follow")]
+    Link {
+        /// The file that is a link.
+        file: String,
+        /// The target of the link.
+        target: String,
+    },
     /// The state is not the one that the run should begin on. Another run has written it since it was read.
     #[error("{file} changed since it was read, so nothing was written: {why}")]
     ChangedSinceRead {

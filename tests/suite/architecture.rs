@@ -59,7 +59,7 @@ const ROOMS: [(&str, &[&str]); 16] = [
 ];
 
 /// Every dependency and the rooms that may name it; `None` for those that are at home everywhere.
-const HOMES: [(&str, Option<&[&str]>); 31] = [
+const HOMES: [(&str, Option<&[&str]>); 32] = [
     ("anstream", Some(&["cli"])),
     ("anstyle", Some(&["render"])),
     ("axum", Some(&["simulator"])),
@@ -79,11 +79,12 @@ const HOMES: [(&str, Option<&[&str]>); 31] = [
     ("mimalloc", Some(&[])),
     ("petgraph", Some(&["graph"])),
     ("reqwest", Some(&["cloud"])),
+    ("rustix", Some(&["state"])),
     ("rustls", Some(&["cloud"])),
     ("serde", None),
     ("serde_json", None),
     ("sha2", Some(&["resource"])),
-    ("shlex", Some(&["render"])),
+    ("shlex", Some(&["resource"])),
     ("similar", Some(&["render"])),
     ("strsim", Some(&["manifest"])),
     ("tempfile", Some(&["simulator", "cli"])),

@@ -29,4 +29,5 @@ mod secret_values;
 mod test_project;
 mod transitional_phases;
 mod uncertain_live_state;
+mod untrusted_manifests;
 mod wire;

@@ -241,3 +241,20 @@ async fn unreachable_errors_suggest_what_to_check() {
     let error = client(&ScriptedTransport::new(|_| answer(429, ""))).list_pools().await.unwrap_err();
     assert!(error.help.unwrap().contains("per address"));
 }
+
+#[tokio::test(start_paused = true)]
+async fn one_key_for_both_apis_looks_like_the_other_kind_of_key() {
+    for status in [401, 403] {
+        let key = || Some(ApiKey::new("ONEKEY", "one-secret-0123"));
+        let keys = Credentials { flink: key(), cloud: key() };
+        let wire = ScriptedTransport::new(move |_| error_answer(status, "denied"));
+        let cloud = CloudClient::new(wire, Endpoints::public(&identity()).unwrap(), keys, RateLimits::default(), 7);
+        let help = cloud.list_pools().await.unwrap_err().help.unwrap();
+        assert!(help.contains("the other kind of key") && help.contains("a Cloud API key is needed here"), "{help}");
+        let help = cloud.list_statements(None).await.unwrap_err().help.unwrap();
+        assert!(help.contains("the other kind of key") && help.contains("a Flink API key is needed here"), "{help}");
+    }
+    let wire = ScriptedTransport::new(|_| error_answer(403, "denied"));
+    let help = client(&wire).list_pools().await.unwrap_err().help.unwrap();
+    assert!(help.contains("FlinkAdmin") && help.contains("holds a Flink API key"), "{help}");
+}

@@ -43,6 +43,19 @@ async fn serve(pieces: &'static [&'static str], pause: Duration) -> (SocketAddr,
     (address, received)
 }
 
+/// Starts a server that answers the first bytes of each connection, no matter what they are.
+async fn answer_anything(answer: &'static str) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            let _ = stream.read(&mut [0; 1_024]).await;
+            let _ = stream.write_all(answer.as_bytes()).await;
+        }
+    });
+    address
+}
+
 /// Reads a request until its head is complete and the announced body has arrived.
 async fn read_request(stream: &mut tokio::net::TcpStream) -> String {
     let mut bytes = Vec::new();
@@ -160,6 +173,13 @@ async fn a_failed_connection_is_reported_as_before_sending() {
         let Err(TransportError::BeforeSending(detail)) = outcome else { panic!("{url}: {outcome:?}") };
         assert!(!detail.is_empty(), "{url}");
     }
+    // Another attempt would not help against a server without TLS, or with a URL that is too long.
+    let without_tls = answer_anything("HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\n\r\n").await;
+    let outcome = https.send(request(Method::POST, format!("https://{without_tls}/x"), "{}")).await;
+    assert_eq!(outcome, Err(TransportError::Permanent(super::https::NO_TLS.to_owned())));
+    let long = format!("http://{refusing}/x?page_token={}", "x".repeat(70_000));
+    let outcome = https.send(request(Method::GET, long, "")).await;
+    assert!(matches!(outcome, Err(TransportError::Permanent(_))), "{outcome:?}");
     // The plaintext server received the start of a handshake, not a key.
     assert!(received.lock().unwrap().iter().all(|text| !text.to_lowercase().contains("authorization")));
 }
@@ -167,8 +187,7 @@ async fn a_failed_connection_is_reported_as_before_sending() {
 #[tokio::test]
 async fn a_truncated_response_is_uncertain_for_a_change_and_retried_for_a_read() {
     let (address, received) = serve(&["HTTP/1.1 201 C\r\ncontent-length: 100\r\n\r\n{"], NO_PAUSE).await;
-    let endpoints =
-        Endpoints::from_origins(&format!("http://{address}"), &format!("http://{address}"), &identity()).unwrap();
+    let endpoints = allowed_endpoints(&format!("http://{address}"));
     let cloud = CloudClient::new(
         Arc::new(HttpsTransport::with_limits(TEST_LIMITS).unwrap()),
         endpoints,

@@ -343,3 +343,20 @@ async fn a_slow_service_is_reported_once() {
     }
     assert_eq!(*notice_count.lock().unwrap(), 1);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_failure_that_cannot_pass_is_not_retried() {
+    let wire =
+        ScriptedTransport::new(|_| Err(TransportError::Permanent("dns error: Name or service not known".to_owned())));
+    for error in [
+        client(&wire).fetch_statement("a").await.unwrap_err(),
+        client(&wire).submit_statement(&new_statement()).await.unwrap_err(),
+    ] {
+        assert_eq!(
+            (error.kind, error.detail.as_str()),
+            (ErrorKind::Unreachable, "dns error: Name or service not known")
+        );
+        assert!(error.help.unwrap().contains("name resolution"));
+    }
+    assert_eq!(wire.requests().len(), 2);
+}

@@ -730,6 +730,8 @@ pub fn plan() -> Plan {
             environment: text("local"),
             identity: identity(),
             simulated: true,
+            hosts: Vec::new(),
+            secret_variables: None,
             lineage: text("lineage-1"),
             declared: digests.clone(),
             recorded: digests,
