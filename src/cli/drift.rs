@@ -34,7 +34,7 @@ pub fn run(global: &GlobalOptions, process: &ProcessEnvironment, screen: &Screen
                 "simulated": environment.simulator.is_some(),
                 "drift": listed,
             });
-            screen.print(&format!("{}\n", serde_json::to_string_pretty(&value)?))?;
+            screen.print(&render::json_text(&value)?)?;
         }
         OutputFormat::Text => screen.print(&render::drift_text(environment, &differences, screen.stdout_style))?,
         _ => return Err(CommandError::new("`floe drift` supports only the formats `text` and `json`")),

@@ -16,6 +16,7 @@ use crate::{
     plan::Plan,
     planning::{self, PlanRequest, PlanningOutput},
     render::{self, PlanContext, PlanView},
+    resource::one_line,
     state::Ledger,
 };
 
@@ -97,7 +98,9 @@ pub(super) async fn prepare_plan(
     if let Some(holder) = ledger.lock_holder().await? {
         screen.eprint(&format!(
             "A run is in progress: `{}` by {} since {}. The following may change while it runs.\n",
-            holder.command, holder.who, holder.since
+            one_line(&holder.command),
+            one_line(&holder.who),
+            one_line(&holder.since)
         ));
     }
     let secrets = process.secrets(&graph.project);

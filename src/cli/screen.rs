@@ -8,7 +8,7 @@ use std::{
 use tokio::sync::oneshot;
 
 use super::{CommandError, ProcessEnvironment, arguments::ColorChoice};
-use crate::render::Style;
+use crate::render::{Style, printable};
 
 /// Standard output and standard error, with the style of text on each.
 #[derive(Debug, Clone, Copy)]
@@ -61,6 +61,7 @@ impl Screen {
     /// # Errors
     /// Returns an error if writing fails, for example because the disk is full. A closed pipe is not an error.
     pub fn print(&self, text: &str) -> Result<(), CommandError> {
+        let text = printable(text, self.stdout_style.color);
         let mut stdout = io::stdout().lock();
         match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
             Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
@@ -72,6 +73,7 @@ impl Screen {
 
     /// Prints on standard error. Errors are ignored.
     pub fn eprint(&self, text: &str) {
+        let text = printable(text, self.stderr_style.color);
         let mut stderr = io::stderr().lock();
         let _ = stderr.write_all(text.as_bytes()).and_then(|()| stderr.flush());
     }

@@ -157,7 +157,7 @@ fn live_row(row: &StatusRow, live: &LiveStatement, current: &GenerationRecord) -
         || (is_stopped && !current.stopped)
         || (is_running && current.stopped);
     if !live.detail.trim().is_empty() && !is_running && live.phase != Phase::Completed {
-        row.remarks.push(live.detail.clone());
+        row.remarks.push(live.detail.to_string());
     }
     if is_stopped && !current.stopped {
         row.remarks.push("stopped outside floe".to_owned());

@@ -2,7 +2,9 @@
 
 use std::fmt;
 
-use crate::resource::{Labels, LiveStatement, Offsets, Phase, Properties, Secrets, StatementUpdate};
+use crate::resource::{
+    ForeignText, Labels, LiveStatement, Offsets, Phase, Properties, Secrets, StatementUpdate, WarningSeverity,
+};
 
 use super::{
     CloudClient, ErrorKind, Listing, Method, Result,
@@ -64,16 +66,16 @@ pub struct StatementException {
     /// The time of the failure (RFC 3339).
     pub at: Option<String>,
     /// The exception's class, for example `java.lang.RuntimeException`.
-    pub name: String,
+    pub name: ForeignText,
     /// The message of the exception.
-    pub message: String,
+    pub message: ForeignText,
 }
 
 impl StatementException {
     /// Returns the exception with the values of `secrets` redacted.
     pub fn redacted(mut self, secrets: &Secrets) -> StatementException {
-        self.message = secrets.redact(&self.message);
-        self.name = secrets.redact(&self.name);
+        self.message = self.message.map(|text| secrets.redact(text));
+        self.name = self.name.map(|text| secrets.redact(text));
         self
     }
 }
@@ -153,8 +155,8 @@ impl CloudClient {
         let exceptions = page.data.into_iter();
         Ok(exceptions
             .map(|it| StatementException {
-                name: self.sanitize_text(it.name),
-                message: self.sanitize_text(it.message),
+                name: self.sanitize_foreign(it.name),
+                message: self.sanitize_foreign(it.message),
                 ..it
             })
             .collect())
@@ -162,10 +164,17 @@ impl CloudClient {
 
     /// Sanitizes the service's messages in a statement, so that they may be shown.
     fn sanitize_statement(&self, live: &mut LiveStatement) {
-        live.detail = self.sanitize_text(std::mem::take(&mut live.detail));
+        let sanitize = |text: &mut ForeignText| *text = self.sanitize_foreign(std::mem::take(text));
+        sanitize(&mut live.detail);
+        if let Phase::Other(word) = &mut live.phase {
+            sanitize(word);
+        }
         for warning in &mut live.warnings {
-            warning.message = self.sanitize_text(std::mem::take(&mut warning.message));
-            warning.reason = self.sanitize_text(std::mem::take(&mut warning.reason));
+            sanitize(&mut warning.message);
+            sanitize(&mut warning.reason);
+            if let WarningSeverity::Other(word) = &mut warning.severity {
+                sanitize(word);
+            }
         }
     }
 
@@ -194,7 +203,7 @@ fn deleting_statement(name: &str) -> LiveStatement {
         principal: None,
         stopped: false,
         phase: Phase::Deleting,
-        detail: String::new(),
+        detail: ForeignText::default(),
         sql_kind: None,
         bounded: None,
         append_only: None,

@@ -1,13 +1,13 @@
 //! What a diff is computed from.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
 use crate::{
     graph::Graph,
     live::Live,
-    resource::{Address, KeyedHash},
+    resource::{Address, SecretHashes},
     settle::Settlement,
     state::Recorded,
 };
@@ -34,8 +34,8 @@ pub struct Inputs<'a> {
 pub struct Desired<'a> {
     /// The dependency graph of the checked project.
     pub graph: &'a Graph,
-    /// Keyed hashes of the secrets whose values are available here.
-    pub secrets: &'a BTreeMap<String, KeyedHash>,
+    /// The hashes of the secrets whose values are available here.
+    pub secrets: &'a SecretHashes,
 }
 
 /// What the user asks of a plan, beyond what the manifests say.

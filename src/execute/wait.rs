@@ -9,7 +9,7 @@ use super::{
     context::{InterruptScope, RunContext},
     event::{Event, NotReached, NotReachedCause, StepFailure},
     statement::fetch,
-    watcher::Observation,
+    watcher::{DENIAL_TIMEOUT, Observation},
 };
 use crate::{
     plan::Until,
@@ -84,6 +84,7 @@ pub(super) async fn wait_for_statement(
     let mut observations = context.watcher.subscribe(name);
     let mut interrupt = context.inputs.interrupt.clone();
     let (mut last, mut can_be_interrupted): (Option<LiveStatement>, bool) = (None, true);
+    let mut denied_since: Option<Instant> = None;
     loop {
         if context.must_stop(scope) {
             return Err((StepFailure::Interrupted, last));
@@ -99,7 +100,17 @@ pub(super) async fn wait_for_statement(
         };
         let observation = observations.borrow_and_update().clone();
         let (mut live, mut confirmed) = match observation {
-            Observation::Statement { live, confirmed } => (live.map(|live| *live), confirmed),
+            Observation::Statement { live, confirmed } => {
+                denied_since = None;
+                (live.map(|live| *live), confirmed)
+            }
+            Observation::Denied(error) => {
+                // Without access, the deadline would only be waited for.
+                if timed_out || denied_since.get_or_insert_with(Instant::now).elapsed() >= DENIAL_TIMEOUT {
+                    return Err((StepFailure::RequestFailed(context.redact_error(*error)), last));
+                }
+                continue;
+            }
             // A failed read says nothing. The deadline ends the wait.
             Observation::NotYetRead | Observation::Unreadable if !timed_out => continue,
             Observation::NotYetRead | Observation::Unreadable => (None, false),
@@ -210,16 +221,13 @@ impl PhaseWait<'_> {
 
     /// Returns the failure of this wait, with the service's messages and the job's exceptions.
     async fn failure(&self, cause: NotReachedCause, live: Option<&LiveStatement>, context: &RunContext) -> StepFailure {
-        let mut detail = live.map(|live| context.redact_text(&live.detail)).unwrap_or_default();
+        let mut detail = live.map(|live| context.redact_foreign(&live.detail)).unwrap_or_default();
         if cause == NotReachedCause::CriticalWarning {
             let critical = live.into_iter().flat_map(|live| &live.warnings);
             let critical = critical.filter(|warning| warning.severity == WarningSeverity::Critical);
             let messages: Vec<_> = critical.map(|warning| context.redact_text(&warning.message)).collect();
-            detail = [detail, messages.join("; ")]
-                .into_iter()
-                .filter(|part| !part.is_empty())
-                .collect::<Vec<_>>()
-                .join("; ");
+            let parts = [detail.into(), messages.join("; ")].into_iter().filter(|part: &String| !part.is_empty());
+            detail = parts.collect::<Vec<_>>().join("; ").into();
         }
         // Exceptions help. If they cannot be read, the rest is still reported.
         let exceptions = match live {
@@ -251,7 +259,7 @@ fn emit_if_changed(
             address: scope.address.clone(),
             name: name.to_owned(),
             phase: live.map(|live| live.phase.redacted(&context.inputs.secrets)),
-            detail: live.map(|live| context.redact_text(&live.detail)).unwrap_or_default(),
+            detail: live.map(|live| context.redact_foreign(&live.detail)).unwrap_or_default(),
         });
     }
 }

@@ -10,7 +10,7 @@ use tokio::{
 };
 
 use crate::{
-    cloud::{CloudClient, Listing},
+    cloud::{CloudClient, Error, ErrorKind, Listing},
     resource::LiveStatement,
 };
 
@@ -30,7 +30,12 @@ pub(super) enum Observation {
     Statement { live: Option<Box<LiveStatement>>, confirmed: bool },
     /// The statement could not be read. The watcher tries again.
     Unreadable,
+    /// The service denies access to the statement, which seldom passes. The watcher tries again.
+    Denied(Box<Error>),
 }
+
+/// How long access may be denied before a wait ends. A new key takes a moment to become valid.
+pub(super) const DENIAL_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// A handle to watch statements by name.
 #[derive(Clone)]
@@ -59,7 +64,7 @@ async fn poll_subscriptions(
     mut new_subscriptions: mpsc::UnboundedReceiver<(String, watch::Sender<Observation>)>,
 ) {
     let mut subscriptions: Subscriptions = BTreeMap::new();
-    let (mut pause, mut pages) = (MIN_PAUSE, 1_usize);
+    let (mut pause, mut pages, mut was_denied) = (MIN_PAUSE, 1_usize, false);
     let mut next = Instant::now() + pause;
     loop {
         let is_idle = subscriptions.is_empty();
@@ -80,11 +85,21 @@ async fn poll_subscriptions(
             senders.retain(|sender| !sender.is_closed());
             !senders.is_empty()
         });
-        if subscriptions.len() > pages.max(1) {
-            pages = read_by_list(&cloud, &subscriptions).await.unwrap_or(pages);
+        let denial = if subscriptions.len() > pages.max(1) {
+            match read_by_list(&cloud, &subscriptions).await {
+                Ok(found) => {
+                    pages = found;
+                    None
+                }
+                Err(denial) => denial,
+            }
         } else {
-            read_one_by_one(&cloud, &subscriptions).await;
+            read_one_by_one(&cloud, &subscriptions).await
+        };
+        if let Some(denial) = denial.as_ref().filter(|_| !was_denied) {
+            cloud.notify_still_rejected(denial, DENIAL_TIMEOUT);
         }
+        was_denied = denial.is_some();
         pause = (pause + pause / 2).min(MAX_PAUSE);
         next = Instant::now() + pause;
     }
@@ -102,7 +117,10 @@ fn publish(subscriptions: &Subscriptions, name: &str, observation: &Observation)
 
 /// Reads all subscribed statements from one list. A statement that the list lacks is published as absent,
 /// unconfirmed. Returns the number of pages of the list.
-async fn read_by_list(cloud: &CloudClient, subscriptions: &Subscriptions) -> Option<usize> {
+///
+/// # Errors
+/// When the list could not be read. The error is returned if the service denied access.
+async fn read_by_list(cloud: &CloudClient, subscriptions: &Subscriptions) -> Result<usize, Option<Error>> {
     match cloud.list_statements(None).await {
         Ok(Listing { items: mut found, unreadable }) => {
             let pages = found.len().saturating_add(unreadable.len()).div_ceil(PAGE_SIZE);
@@ -114,19 +132,31 @@ async fn read_by_list(cloud: &CloudClient, subscriptions: &Subscriptions) -> Opt
                 let live = found.remove(name);
                 publish(subscriptions, name, &Observation::Statement { live, confirmed: false });
             }
-            Some(pages)
+            Ok(pages)
         }
-        Err(_) => {
+        Err(error) => {
+            let observation = failed_read(&error);
             for name in subscriptions.keys() {
-                publish(subscriptions, name, &Observation::Unreadable);
+                publish(subscriptions, name, &observation);
             }
-            None
+            Err(Some(error).filter(is_denial))
         }
     }
 }
 
-/// Reads each subscribed statement with its own GET.
-async fn read_one_by_one(cloud: &CloudClient, subscriptions: &Subscriptions) {
+/// Returns whether the service rejected the key, or a role is missing.
+fn is_denial(error: &Error) -> bool {
+    matches!(error.kind, ErrorKind::Unauthorized | ErrorKind::Forbidden)
+}
+
+/// Returns what a failed read says about a statement.
+fn failed_read(error: &Error) -> Observation {
+    if is_denial(error) { Observation::Denied(Box::new(error.clone())) } else { Observation::Unreadable }
+}
+
+/// Reads each subscribed statement with its own GET. Returns an error if the service denied access to one.
+async fn read_one_by_one(cloud: &CloudClient, subscriptions: &Subscriptions) -> Option<Error> {
+    let mut denial = None;
     let mut reads = JoinSet::new();
     for name in subscriptions.keys().cloned() {
         let cloud = cloud.clone();
@@ -138,8 +168,13 @@ async fn read_one_by_one(cloud: &CloudClient, subscriptions: &Subscriptions) {
     for (name, read) in reads.join_all().await {
         let observation = match read {
             Ok(found) => Observation::Statement { live: found.map(|found| Box::new(found.live)), confirmed: true },
-            Err(_) => Observation::Unreadable,
+            Err(error) => {
+                let observation = failed_read(&error);
+                denial = denial.or(Some(error).filter(is_denial));
+                observation
+            }
         };
         publish(subscriptions, &name, &observation);
     }
+    denial
 }

@@ -8,7 +8,7 @@ use super::{
 use crate::{
     diff::{Action, Change, Note, Reason},
     plan::Plan,
-    resource::{Address, ResourceKind},
+    resource::{Address, ResourceKind, one_line, visible},
 };
 
 /// A change that is ready to be laid out.
@@ -40,10 +40,9 @@ const MIN_GROUP_SIZE: usize = 3;
 
 /// Returns the changes of a plan in order of address. Changes with identical text are one entry.
 pub(super) fn rendered_changes(plan: &Plan, context: &PlanContext, verbose: bool) -> Vec<RenderedChange> {
-    let environment = &plan.basis.environment;
     let listed = plan.changes.iter().filter(|(_, change)| verbose || !is_verbose_only(change));
     group_identical(
-        listed.map(|(address, change)| rendered_change(address, change, context, environment, verbose)).collect(),
+        listed.map(|(address, change)| rendered_change(address, change, (plan, context), verbose)).collect(),
     )
 }
 
@@ -58,10 +57,10 @@ pub(super) fn is_verbose_only(change: &Change) -> bool {
 fn rendered_change(
     address: &Address,
     change: &Change,
-    context: &PlanContext,
-    environment: &str,
+    (plan, context): (&Plan, &PlanContext),
     verbose: bool,
 ) -> RenderedChange {
+    let environment = &plan.basis.environment;
     let (symbol, paint) = symbol(change);
     // The text of the consent already says what happens to the output.
     let is_covered_by_consent = |note: &Note| change.is_blocked() && matches!(note, Note::OutputRepeated { .. });
@@ -106,8 +105,10 @@ fn rendered_change(
         details.insert(0, ChangeDetail::Prose(format!("Why: {}.", reasons.join("; ").trim_end_matches('.'))));
     }
     details.extend(below);
+    details.extend(super::decided::decided_details(address, change, (plan, context), verbose));
     details.extend(notes.into_iter().map(|note| ChangeDetail::Prose(as_sentence(&note))));
-    RenderedChange { addresses: vec![address.clone()], symbol, paint, head, details }
+    let details = details.into_iter().map(ChangeDetail::made_visible).collect();
+    RenderedChange { addresses: vec![address.clone()], symbol, paint, head: one_line(&head), details }
 }
 
 /// Returns the SQL lines to show: the difference of changed SQL, or with `-v` the SQL of a new statement.
@@ -163,6 +164,16 @@ fn group_identical(entries: Vec<RenderedChange>) -> Vec<RenderedChange> {
     }
     entries.sort_by(|one, other| one.addresses.cmp(&other.addresses));
     entries
+}
+
+impl ChangeDetail {
+    /// Returns the detail with characters that could steer a terminal spelled out. SQL lines already are.
+    fn made_visible(self) -> ChangeDetail {
+        match self {
+            ChangeDetail::Prose(text) => ChangeDetail::Prose(visible(&text).into_owned()),
+            sql @ ChangeDetail::Sql(_) => sql,
+        }
+    }
 }
 
 impl RenderedChange {

@@ -6,12 +6,15 @@
 //! live and the recorded resources.
 
 mod change;
+mod decided;
 mod drift;
+mod escape;
 mod event;
 mod fact;
 mod graph;
 mod json;
 mod markdown;
+mod markdown_text;
 mod place_json;
 mod plan;
 mod plan_context;
@@ -26,6 +29,7 @@ mod tests;
 mod words;
 
 pub use drift::drift_text;
+pub use escape::{json_text, printable};
 pub use event::{done_line, event_line, retry_line};
 pub use graph::{graph_dot, graph_json, graph_mermaid, graph_svg};
 pub use json::{plan_json, saved_plan_json};

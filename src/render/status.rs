@@ -5,6 +5,7 @@ use serde_json::json;
 
 use super::{
     Paint, PlanContext, Style,
+    escape::json_text,
     plan::{cfu_line, environment_label},
     style::{display_width, pad, pluralize, sanitize, wrap},
 };
@@ -111,5 +112,5 @@ pub fn status_json(view: &StatusView<'_>) -> Result<String, serde_json::Error> {
         "rows": rows,
         "beside": context,
     });
-    serde_json::to_string_pretty(&value).map(|text| text + "\n")
+    json_text(&value)
 }

@@ -52,9 +52,10 @@ const ROOMS: [(&str, &[&str]); 15] = [
 ];
 
 /// Every dependency and the rooms that may name it; `None` for those that are at home everywhere.
-const HOMES: [(&str, Option<&[&str]>); 25] = [
+const HOMES: [(&str, Option<&[&str]>); 26] = [
+    ("argon2", Some(&["resource"])),
     ("axum", Some(&["simulator"])),
-    ("base64", Some(&["cloud", "simulator"])),
+    ("base64", Some(&["resource", "cloud", "simulator"])),
     ("clap", Some(&["cli"])),
     // The seeded source is made in `cli` and handed on.
     ("fastrand", Some(&["cloud", "simulator", "state", "cli"])),

@@ -549,6 +549,28 @@ async fn a_key_revoked_between_plan_and_apply_changes_nothing_and_leaves_no_open
     project.converge().await;
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_key_revoked_during_a_wait_is_reported_at_once_and_soon_ends_the_wait() {
+    let mut project = TestProject::with_statements(TABLE);
+    project.converge().await;
+    project.declare(&format!("{}timeout = \"2h\"\n", table_and_job()));
+    let (cloud, notices) = (project.cloud(), Arc::new(Mutex::new(Vec::new())));
+    let heard = Arc::clone(&notices);
+    cloud.on_retry(move |notice| heard.lock().unwrap().push((Instant::now(), notice.error.kind)));
+    let (plan, recorded) = plan_and_record(&project).await;
+    project.simulator.push_fault(FaultRule::always(InjectedFault::Status(401)).on(Method::Get));
+    let began = Instant::now();
+    let report = project.execute(&cloud, &plan, recorded, &mut |_| {}).await;
+    let StepFailure::RequestFailed(error) = failure(&report, &statement("copy")) else { panic!("{report:#?}") };
+    assert_eq!(error.kind, ErrorKind::Unauthorized);
+    assert!(began.elapsed() < Duration::from_secs(120), "the wait took {:?}", began.elapsed());
+    let notices = notices.lock().unwrap().clone();
+    assert_eq!(notices.len(), 1, "{notices:?}");
+    assert!(notices[0].1 == ErrorKind::Unauthorized && notices[0].0 - began < Duration::from_secs(10), "{notices:?}");
+    project.simulator.clear_faults();
+    project.converge().await;
+}
+
 /// Checks that the wait for a job that does not reach RUNNING ends early, with the message of the service.
 async fn check_early_end(outcome: ForcedOutcome, ended: NotReachedCause, says: &str, with_exceptions: bool) {
     let scenario = Scenario { overrides: vec![forced_outcome("copy", outcome)], ..Scenario::default() };

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::resource::{Address, Phase};
+use crate::resource::{Address, ForeignText, Phase};
 
 /// What people should know about a change, or about a resource that does not change.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -42,7 +42,7 @@ pub enum Note {
     /// The job is in phase FAILED.
     Failed {
         /// The service's message about the failure.
-        detail: String,
+        detail: ForeignText,
         /// When it FAILED, by the service's clock.
         since: Option<String>,
     },
@@ -52,15 +52,15 @@ pub enum Note {
     /// The job runs with reduced performance.
     Degraded {
         /// The service's message about the phase.
-        detail: String,
+        detail: ForeignText,
     },
     /// The service reports a warning.
     #[serde(rename = "warned")]
     ServiceWarning {
         /// The severity of the warning.
-        severity: String,
+        severity: ForeignText,
         /// The service's message in the warning.
-        message: String,
+        message: ForeignText,
     },
     /// These changes are applied when the job is started.
     DueAtNextStart {
