@@ -32,7 +32,7 @@ pub fn run(global: &GlobalOptions, process: &ProcessEnvironment, screen: &Screen
             if let (Some(fields), false) = (value.as_object_mut(), hosts.is_empty()) {
                 fields.insert("hosts".to_owned(), json!(hosts));
             }
-            screen.print(&format!("{}\n", serde_json::to_string_pretty(&value)?))?;
+            screen.print(&render::json_text(&value)?)?;
         }
         OutputFormat::Text => {
             let flags = global.run_flags();

@@ -113,7 +113,7 @@ fn print_clap_message(error: &clap::Error) -> Exit {
 fn print_error(error: &CommandError, global: &GlobalOptions, screen: &Screen) {
     let problems = error.problems();
     let text = match global.format {
-        OutputFormat::Json => format!("{:#}\n", problems::problems_json(&problems)),
+        OutputFormat::Json => crate::render::json_text(&problems::problems_json(&problems)).unwrap_or_default(),
         _ => problems::draw_problems(&problems, screen.stderr_style),
     };
     screen.eprint(&text);

@@ -17,6 +17,7 @@ use crate::{
     plan::Plan,
     planning::{self, PlanRequest, PlanningOutput},
     render::{self, PlanContext, PlanView, RunFlags},
+    resource::one_line,
     state::{Disk, Ledger, RealDisk},
 };
 
@@ -100,7 +101,9 @@ pub(super) async fn prepare_plan(
     if let Some(holder) = ledger.lock_holder().await? {
         screen.notify(&format!(
             "A run is in progress: `{}` by {} since {}. The following may change while it runs.",
-            holder.command, holder.who, holder.since
+            one_line(&holder.command),
+            one_line(&holder.who),
+            one_line(&holder.since)
         ));
     }
     if let Some((message, help)) = project::missing_state_notice(&ledger, &graph.project.environment, process).await? {

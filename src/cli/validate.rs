@@ -13,6 +13,7 @@ use crate::{
     graph::Graph,
     manifest::{InvalidProject, Project},
     planning,
+    render::json_text,
     resource::{Problem, SourceLocation},
 };
 
@@ -108,9 +109,7 @@ fn print_problems(
     screen: &Screen,
 ) -> Result<(), CommandError> {
     match global.format {
-        OutputFormat::Json => {
-            screen.print(&format!("{}\n", serde_json::to_string_pretty(&problems::problems_json(unique_problems))?))
-        }
+        OutputFormat::Json => screen.print(&json_text(&problems::problems_json(unique_problems))?),
         OutputFormat::Text => {
             screen.eprint(&problems::draw_problems(unique_problems, screen.stderr_style));
             let errors = unique_problems.iter().filter(|(_, rank)| rank.is_error).count();

@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 
 use url::Url;
 
-use super::{InvalidOrigin, check_origin};
-use crate::resource::is_confluent_origin;
+use super::origin::{InvalidOrigin, check_origin, origin_of};
+use crate::resource::{is_confluent_origin, shell_quoted};
 
 /// The origins, besides the hosts of Confluent Cloud, that API keys may be sent to.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -40,13 +40,6 @@ impl AllowedOrigins {
     pub fn export_command<'a>(&self, more: impl IntoIterator<Item = &'a Url>) -> String {
         let all: BTreeSet<String> = self.0.iter().cloned().chain(more.into_iter().map(origin_of)).collect();
         let list = all.into_iter().collect::<Vec<_>>().join(",");
-        // The brackets of an IPv6 address are a pattern in some shells.
-        let quote = if list.contains('[') { "'" } else { "" };
-        format!("export {}={quote}{list}{quote}", AllowedOrigins::VARIABLE)
+        format!("export {}={}", AllowedOrigins::VARIABLE, shell_quoted(&list))
     }
-}
-
-/// Returns the origin of `url` as text: scheme, host, and the port if it is not the scheme's default.
-pub(super) fn origin_of(url: &Url) -> String {
-    url.origin().ascii_serialization()
 }

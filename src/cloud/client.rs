@@ -21,10 +21,14 @@ use super::{
     response_error,
     retry::{self, AttemptFailure, MAX_ATTEMPTS, MAX_CALL_DURATION, RequestedWait, RetryVerdict},
 };
-use crate::resource::Redactor;
+use crate::resource::{ForeignText, Redactor, visible};
 
 /// The most redirects that one call follows, which is as many as Confluent's own command-line tool follows.
 const MAX_REDIRECTS: usize = 5;
+
+/// The most attempts of one call that run into the time limit of an exchange. A server that is that slow, or that sends
+/// informational responses without end, is not asked for minutes.
+const MAX_SLOW_ATTEMPTS: u32 = 2;
 
 /// How long a call may fail before the user is notified.
 const NOTICE_DELAY: Duration = Duration::from_secs(2);
@@ -91,7 +95,7 @@ impl CloudClient {
         CloudClient(Arc::new(ApiConnection {
             transport,
             endpoints,
-            redactor: Redactor::for_keys(credentials.secret_spellings()),
+            redactor: Redactor::for_keys(credentials.secret_texts()),
             credentials,
             rate_limiter: RateLimiter::new(limits),
             jitter: Mutex::new(fastrand::Rng::with_seed(seed)),
@@ -163,11 +167,11 @@ impl CloudClient {
         Error { help: Some(help.trim().to_owned()), ..error }
     }
 
-    /// Returns `error` without any part of an API key and without characters that control a terminal.
+    /// Returns `error` without any part of an API key, and with characters that control a terminal spelled out.
     pub(super) fn sanitize_error(&self, error: Error) -> Error {
         let request_id = error.request_id.map(|id| self.sanitize_text(id.replace('\n', "")));
         Error {
-            detail: self.sanitize_text(error.detail),
+            detail: self.sanitize_foreign(error.detail),
             request_id: request_id.map(|id| id.chars().take(MAX_REQUEST_ID_LENGTH).collect()),
             help: error.help.map(|help| self.sanitize_text(help)),
             ..error
@@ -187,17 +191,23 @@ impl CloudClient {
         self.sanitize_error(Error { help, ..response_error::error_with_response(call, kind, response, detail) })
     }
 
-    /// Returns a server's text in a form that may be shown: without any part of an API key and without characters
-    /// that control a terminal.
+    /// Returns a value without any part of an API key. Its other characters stay as they are, because it is compared.
+    pub(super) fn redact_keys(&self, text: String) -> String {
+        if text.is_empty() { text } else { self.0.redactor.redact(&text) }
+    }
+
+    /// Returns a server's text without any part of an API key.
+    pub(super) fn sanitize_foreign(&self, text: ForeignText) -> ForeignText {
+        text.map(|text| self.0.redactor.redact(text))
+    }
+
+    /// Returns a server's text in a form that may be shown: without any part of an API key, and with characters that
+    /// control a terminal spelled out.
     pub(super) fn sanitize_text(&self, text: String) -> String {
         if text.is_empty() {
             return text;
         }
-        let text = self.0.redactor.redact(&text);
-        // Control characters, and characters that change the direction of text.
-        let is_unsafe = |c: char| c.is_control() || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-        let kept = text.chars().map(|c| if c == '\t' { ' ' } else { c });
-        kept.filter(|c| !is_unsafe(*c) || *c == '\n').collect()
+        visible(&self.0.redactor.redact(&text)).into_owned()
     }
 
     /// Returns `response` in a form that may be quoted. Excerpts are cut only after this, because part of a key would
@@ -218,7 +228,7 @@ impl CloudClient {
         // Excludes the wait for the rate limiter, which may be long and is not a failure.
         let mut elapsed = Duration::ZERO;
         let mut url = call.url.clone();
-        let (mut attempt, mut redirects) = (1, 0);
+        let (mut attempt, mut redirects, mut slow_attempts) = (1, 0, 0);
         loop {
             let (outcome, took) = self.send_once(call, &url, &authorization, elapsed).await;
             elapsed = elapsed.saturating_add(took);
@@ -248,7 +258,8 @@ impl CloudClient {
                     }
                     let max_duration = retry::max_remaining(attempt, requested_wait, took, elapsed);
                     elapsed = elapsed.saturating_add(wait);
-                    if attempt >= MAX_ATTEMPTS || elapsed > MAX_CALL_DURATION {
+                    slow_attempts += u32::from(took >= https::EXCHANGE_TIMEOUT);
+                    if attempt >= MAX_ATTEMPTS || elapsed > MAX_CALL_DURATION || slow_attempts >= MAX_SLOW_ATTEMPTS {
                         return Err(exhausted_error(call, &failure, attempt));
                     }
                     let notice_delay = if matches!(requested_wait, RequestedWait::AllCalls(_)) {

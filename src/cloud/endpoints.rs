@@ -1,10 +1,14 @@
-//! The origins of the two APIs for one environment, and the check that an origin may be used at all.
+//! The origins of the two APIs for one environment.
 
-use url::{Host, Url};
+use url::Url;
 
 use crate::resource::{EnvironmentIdentity, is_confluent_origin};
 
-use super::{AllowedOrigins, allowed_origins::origin_of, key::Api};
+use super::{
+    AllowedOrigins,
+    key::Api,
+    origin::{InvalidOrigin, check_origin, origin_of},
+};
 
 /// The origins of the two APIs that serve an environment, and the environment's identity. Each origin is a host of
 /// Confluent Cloud, or is allowed by the environment of the process.
@@ -18,16 +22,6 @@ pub struct Endpoints {
     identity: EnvironmentIdentity,
     /// The other origins that may receive a key, for redirects and for endpoints that the service names.
     allowed: AllowedOrigins,
-}
-
-/// An endpoint that must not be used, because it is not an origin or would send keys unencrypted.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{given}` is not a valid endpoint: {why} (use an origin like `https://api.confluent.cloud`)")]
-pub struct InvalidOrigin {
-    /// The endpoint that was given, without any text before an `@`.
-    pub given: String,
-    /// The reason why the endpoint is invalid.
-    pub why: &'static str,
 }
 
 /// An endpoint that no API key is sent to.
@@ -156,41 +150,7 @@ impl Endpoints {
     }
 }
 
-/// Returns `text` as a URL if it is an `https://` origin, or an `http://` origin on loopback. An origin has a scheme,
-/// a host and a port, and nothing else.
-pub fn check_origin(text: &str) -> Result<Url, InvalidOrigin> {
-    // The text before an `@` may be a key that was put there by mistake.
-    let given = text.rsplit_once('@').map_or_else(|| text.to_owned(), |(_, rest)| format!("…@{rest}"));
-    let invalid = |why| Err(InvalidOrigin { given, why });
-    let Ok(url) = Url::parse(text) else { return invalid("it is not a URL") };
-    if !url.username().is_empty() || url.password().is_some() {
-        return invalid("keys belong in environment variables, not in a URL");
-    }
-    if url.host().is_none() {
-        return invalid("it has no host");
-    }
-    if !matches!(url.path(), "" | "/") || url.query().is_some() || url.fragment().is_some() {
-        return invalid("it must not have a path, query or fragment");
-    }
-    match url.scheme() {
-        "https" => Ok(url),
-        "http" if is_loopback(&url) => Ok(url),
-        "http" => invalid("keys are sent over `http://` only to this machine (`localhost`, `127.0.0.1`, `[::1]`)"),
-        _ => invalid("its scheme is neither `https` nor `http`"),
-    }
-}
-
 /// Returns whether `url` is on a host of Confluent Cloud over TLS.
 fn is_confluent_host(url: &Url) -> bool {
     is_confluent_origin(&origin_of(url))
-}
-
-/// Returns whether the host of `url` is this machine.
-fn is_loopback(url: &Url) -> bool {
-    match url.host() {
-        Some(Host::Domain(name)) => name == "localhost",
-        Some(Host::Ipv4(address)) => address.is_loopback(),
-        Some(Host::Ipv6(address)) => address.is_loopback(),
-        None => false,
-    }
 }

@@ -1,15 +1,17 @@
 //! The operations on compute pools (`fcpm/v2`).
 
-use crate::resource::{LivePool, Pool, PoolUpdate};
+use crate::resource::{LivePool, Pool, PoolPhase, PoolUpdate};
 
-use super::{CloudClient, ErrorKind, Listing, Method, Result, call::ApiCall, key::Api, wire};
+use super::{CloudClient, ErrorKind, HttpResponse, Listing, Method, Result, call::ApiCall, key::Api, wire};
 
 impl CloudClient {
     /// Lists all compute pools of the environment in any region, by id.
     pub async fn list_pools(&self) -> Result<Listing<LivePool>> {
         let call =
             self.pools_call(Method::GET, &[])?.with_query("environment", &self.endpoints().identity().environment);
-        self.list_all::<wire::Pool>(call, |pool| pool.id.clone()).await
+        let mut listed = self.list_all::<wire::Pool>(call, |pool| pool.id.clone()).await?;
+        listed.items.values_mut().for_each(|pool| self.sanitize_pool(pool));
+        Ok(listed)
     }
 
     /// Fetches one pool. Returns `None` if the service says that this id was not found, which it does with a 404 or
@@ -19,7 +21,7 @@ impl CloudClient {
             self.pools_call(Method::GET, &[id])?.with_query("environment", &self.endpoints().identity().environment);
         match self.send_call(&call).await {
             Err(error) if error.kind == ErrorKind::NotFound => Ok(None),
-            other => self.decode_object::<wire::Pool>(&call, &other?).map(Some),
+            other => self.decode_pool(&call, &other?).map(Some),
         }
     }
 
@@ -28,7 +30,7 @@ impl CloudClient {
         let body = wire::NewPool::of(pool, &self.endpoints().identity().environment);
         let call = self.pools_call(Method::POST, &[])?.with_json(&body)?;
         let response = self.send_call(&call).await?;
-        self.decode_object::<wire::Pool>(&call, &response)
+        self.decode_pool(&call, &response)
     }
 
     /// Renames a pool or raises its limit. (The service does not lower a limit.)
@@ -36,7 +38,7 @@ impl CloudClient {
         let body = wire::PoolChange::of(update, &self.endpoints().identity().environment);
         let call = self.pools_call(Method::PATCH, &[id])?.with_json(&body)?;
         let response = self.send_call(&call).await?;
-        self.decode_object::<wire::Pool>(&call, &response)
+        self.decode_pool(&call, &response)
     }
 
     /// Deletes a pool, and succeeds if there is none. The service stops the statements that run in it.
@@ -46,6 +48,21 @@ impl CloudClient {
         match self.send_call(&call).await {
             Err(error) if error.kind == ErrorKind::NotFound => Ok(()),
             other => other.map(drop),
+        }
+    }
+
+    /// Reads the pool in the body of a 2xx.
+    fn decode_pool(&self, call: &ApiCall, response: &HttpResponse) -> Result<LivePool> {
+        let mut pool = self.decode_object::<wire::Pool>(call, response)?;
+        self.sanitize_pool(&mut pool);
+        Ok(pool)
+    }
+
+    /// Removes API keys from what the service says about a pool, so that it may be shown.
+    fn sanitize_pool(&self, pool: &mut LivePool) {
+        pool.display_name = self.redact_keys(std::mem::take(&mut pool.display_name));
+        if let PoolPhase::Other(word) = &mut pool.phase {
+            *word = self.sanitize_foreign(std::mem::take(word));
         }
     }
 

@@ -102,7 +102,7 @@ fn diff_assessed(inputs: Inputs, assessment: Assessment) -> DiffOutcome {
         match statement::diff_statement(&context, key) {
             Ok(Some(change)) => drop(changes.insert(address, change)),
             Ok(None) if assessment.is_unhealthy(&address) => {}
-            Ok(None) => unchanged += usize::from(counts_as_unchanged(inputs, &address)),
+            Ok(None) => unchanged += usize::from(inputs.counts_as_unchanged(&address)),
             Err(lookups) => missing.merge(lookups),
         }
     }
@@ -127,11 +127,6 @@ fn diff_assessed(inputs: Inputs, assessment: Assessment) -> DiffOutcome {
         pools: pool_diff.by_key,
         assessment,
     })
-}
-
-/// Returns whether an address without a change is counted. `destroy` has nothing to do with what was never applied.
-fn counts_as_unchanged(inputs: Inputs, address: &Address) -> bool {
-    !inputs.options.destroy || inputs.recorded.contains(address)
 }
 
 /// Counts the live statements that are neither recorded nor labeled with this project.

@@ -133,7 +133,7 @@ fn open_creations(recorded: &Recorded) -> impl Iterator<Item = &Address> {
 /// Returns whether a selected pool needs no change, for counting.
 pub(super) fn is_unchanged(inputs: Inputs, address: &Address, changes: &BTreeMap<Address, Change>) -> bool {
     let is_known = inputs.desired.graph.project.declares(address) || inputs.recorded.contains(address);
-    let counts = is_known && super::counts_as_unchanged(inputs, address);
+    let counts = is_known && inputs.counts_as_unchanged(address);
     address.kind == ResourceKind::Pool && counts && !changes.contains_key(address)
 }
 

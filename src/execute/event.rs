@@ -5,7 +5,7 @@ use std::fmt;
 use crate::{
     cloud::{Error, StatementException},
     plan::Until,
-    resource::{Address, MissingSecret, Phase},
+    resource::{Address, ForeignText, MissingSecret, Phase},
     state::{LedgerError, Recorded},
 };
 
@@ -33,7 +33,7 @@ pub enum Event {
         /// The phase, or `None` if it is gone.
         phase: Option<Phase>,
         /// The service's message about the phase.
-        detail: String,
+        detail: ForeignText,
     },
     /// All steps of the step group have succeeded.
     Succeeded {
@@ -130,7 +130,7 @@ pub struct NotReached {
     /// The last phase that was observed, or `None` if it is gone.
     pub phase: Option<Phase>,
     /// The service's message about the phase.
-    pub detail: String,
+    pub detail: ForeignText,
     /// The last exceptions of the job, newest first.
     pub exceptions: Vec<StatementException>,
 }

@@ -326,7 +326,7 @@ impl Mutation for DeleteStatement<'_> {
 fn rejected_too_often(attempt: &Attempt<'_>, note: &str) -> Option<StepFailure> {
     let refusal = attempt.last_rejection.clone()?;
     let detail = format!("{} ({note} after {MAX_STATEMENT_ATTEMPTS} attempts)", refusal.detail);
-    Some(StepFailure::RequestFailed(Error { detail, ..refusal }))
+    Some(StepFailure::RequestFailed(Error { detail: detail.into(), ..refusal }))
 }
 
 /// Reads a statement with one GET. The message of an error is redacted.

@@ -2,7 +2,9 @@
 
 use super::{
     Paint, PlanContext, PoolUsage, RunFlags, Style,
-    change::{ChangeDetail, RenderedChange, rendered_changes},
+    change::{RenderedChange, rendered_changes},
+    change_detail::ChangeDetail,
+    decided::shared_properties_line,
     fact::describe_entries,
     style::{display_width, pad, pluralize, wrap},
     words::Tally,
@@ -10,7 +12,7 @@ use super::{
 use crate::{
     diff::PlanOptions,
     plan::Plan,
-    resource::{Address, EnvironmentIdentity},
+    resource::{Address, EnvironmentIdentity, one_line},
 };
 
 /// A plan and the options of its display.
@@ -57,6 +59,9 @@ pub fn plan_text(view: &PlanView<'_>) -> String {
         }
     }
     page.push_line("");
+    for line in wrap(&shared_properties_line(context).unwrap_or_default(), style.width.saturating_sub(2)) {
+        page.push_line(&format!("  {line}"));
+    }
     for line in wrap(&cfu_line(context).unwrap_or_default(), style.width.saturating_sub(2)) {
         page.push_line(&format!("  {line}"));
     }
@@ -167,7 +172,7 @@ pub(super) fn interrupted_run_lines(plan: &Plan, context: &PlanContext) -> Vec<S
     let run = match &context.interrupted {
         Some(run) => {
             let when = run.seconds_ago.map_or(String::new(), |seconds| format!(" from {}", super::time_ago(seconds)));
-            format!("the interrupted {}{when}", run.command)
+            format!("the interrupted {}{when}", one_line(&run.command))
         }
         None => "the interrupted run".to_owned(),
     };

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use crate::resource::Address;
+use crate::resource::{Address, Properties, Template};
 
 /// Facts that are shown with a plan.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
@@ -12,7 +12,7 @@ pub struct PlanContext {
     /// The project's pools that could be read, by key.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub pools: BTreeMap<String, PoolUsage>,
-    /// The declared pool and principal of each statement to create, by address.
+    /// The declared pool, principal and properties of each statement to create, by address.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     #[serde(rename = "places")]
     pub placements: BTreeMap<Address, DeclaredPlacement>,
@@ -24,7 +24,7 @@ pub struct PlanContext {
     pub interrupted: Option<InterruptedRun>,
 }
 
-/// The pool and the principal that the manifests declare for a statement.
+/// The pool, the principal and the properties that the manifests declare for a statement.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct DeclaredPlacement {
     /// The manifest key of its pool.
@@ -33,6 +33,9 @@ pub struct DeclaredPlacement {
     /// The principal that it runs as.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub principal: Option<String>,
+    /// Its properties, including the merged defaults.
+    #[serde(skip_serializing_if = "Properties::is_empty")]
+    pub properties: Properties<Template>,
 }
 
 /// The current usage of a pool.

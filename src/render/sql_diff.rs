@@ -2,6 +2,8 @@
 
 use similar::{ChangeTag, TextDiff};
 
+use crate::resource::visible;
+
 /// The number of unchanged lines shown around each change.
 const CONTEXT_LINES: usize = 2;
 
@@ -39,11 +41,9 @@ pub(super) fn added_lines(text: &str) -> Vec<DiffLine> {
     text.trim_end().lines().map(|line| DiffLine { mark: '+', text: printable_line(line) }).collect()
 }
 
-/// Returns a line without its newline and without control characters, which could steer a terminal. Tabs
-/// become spaces.
+/// Returns a line without its newline, with characters that could steer a terminal spelled out. Tabs become spaces.
 fn printable_line(line: &str) -> String {
-    let line = line.trim_end_matches(['\n', '\r']).replace('\t', "    ");
-    line.chars().filter(|c| !c.is_control()).collect()
+    visible(&line.trim_end_matches(['\n', '\r']).replace('\t', "    ")).into_owned()
 }
 
 #[cfg(test)]

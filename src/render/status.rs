@@ -5,6 +5,7 @@ use serde_json::json;
 
 use super::{
     Paint, PlanContext, Style,
+    escape::json_text,
     plan::{EnvironmentHeader, cfu_line, environment_label},
     style::{display_width, pad, pluralize, sanitize, wrap},
     words::condition_text,
@@ -140,5 +141,5 @@ pub fn status_json(view: &StatusView<'_>) -> Result<String, serde_json::Error> {
     if let (Some(fields), false) = (value.as_object_mut(), hosts.is_empty()) {
         fields.insert("hosts".to_owned(), json!(hosts));
     }
-    serde_json::to_string_pretty(&value).map(|text| text + "\n")
+    json_text(&value)
 }

@@ -59,11 +59,12 @@ const ROOMS: [(&str, &[&str]); 16] = [
 ];
 
 /// Every dependency and the rooms that may name it; `None` for those that are at home everywhere.
-const HOMES: [(&str, Option<&[&str]>); 32] = [
+const HOMES: [(&str, Option<&[&str]>); 33] = [
     ("anstream", Some(&["cli"])),
     ("anstyle", Some(&["render"])),
+    ("argon2", Some(&["resource"])),
     ("axum", Some(&["simulator"])),
-    ("base64", Some(&["cloud", "simulator"])),
+    ("base64", Some(&["resource", "cloud", "simulator"])),
     ("clap", Some(&["cli"])),
     // The seeded source is made in `cli` and handed on.
     ("fastrand", Some(&["cloud", "simulator", "state", "cli"])),

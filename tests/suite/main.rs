@@ -15,6 +15,7 @@ mod docs;
 mod examples_and_corpus;
 mod faults;
 mod formats;
+mod hostile_text;
 mod interrupt;
 mod late_effects;
 mod lifecycle;

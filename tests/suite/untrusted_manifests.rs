@@ -305,7 +305,7 @@ fn both_endpoints_are_allowed_by_one_line() {
     );
     let Ran { text, .. } = project.run_with(&["plan"], &[("FLOE_ALLOW_ENDPOINTS", "https://c.example")]);
     assert!(text.contains("`https://b.example` and `https://a.example` are not hosts of Confluent Cloud"), "{text}");
-    let line = "export FLOE_ALLOW_ENDPOINTS=https://a.example,https://b.example,https://c.example";
+    let line = "export FLOE_ALLOW_ENDPOINTS='https://a.example,https://b.example,https://c.example'";
     assert!(text.contains(line), "{text}");
     let Ran { code, text } = project.run_with(&["plan"], &[("FLOE_ALLOW_ENDPOINTS", "c.example")]);
     assert_eq!(code, Some(1), "{text}");
@@ -336,6 +336,7 @@ async fn every_header_names_a_host_that_is_not_confluents() {
             let Ran { code, text } = project.run_with(arguments, &variables);
             assert_eq!(code, Some(0), "{arguments:?}: {text}");
             let is_named = text.contains(&format!("(env-sim, aws us-east-1, at {origin})"))
+                || text.contains(&format!("(env-sim, aws us-east-1, at `{origin}`)"))
                 || text.contains(&format!("\"hosts\": [ \"{origin}\" ]"));
             assert!(is_named, "{arguments:?}: {text}");
         }
@@ -358,7 +359,7 @@ fn the_served_simulator_prints_the_line_that_allows_it() {
     BufReader::new(child.stdout.take().unwrap()).read_line(&mut origin).unwrap();
     drop(child.kill());
     let said = String::from_utf8(child.wait_with_output().unwrap().stderr).unwrap();
-    let line = format!("\nexport FLOE_ALLOW_ENDPOINTS={},https://a.example\n", origin.trim());
+    let line = format!("\nexport FLOE_ALLOW_ENDPOINTS='{},https://a.example'\n", origin.trim());
     assert!(said.contains(&line), "{said}");
 }
 
@@ -399,7 +400,7 @@ fn a_list_of_secrets_excludes_all_others() {
         assert_eq!(ran.code, Some(code), "{variable} in {list}: {}", ran.text);
     }
     let Ran { text, .. } = run_with_secret("OPENAI_API_KEY", &[("FLOE_ONLY_SECRETS", "STRIPE_KEY")]);
-    assert!(text.contains("export FLOE_ONLY_SECRETS=OPENAI_API_KEY,STRIPE_KEY"), "{text}");
+    assert!(text.contains("export FLOE_ONLY_SECRETS='OPENAI_API_KEY,STRIPE_KEY'"), "{text}");
 }
 
 #[test]

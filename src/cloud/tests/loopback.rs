@@ -16,6 +16,7 @@ const TEST_LIMITS: TransportLimits = TransportLimits {
     connect_timeout: Duration::from_millis(300),
     total_timeout: Duration::from_millis(600),
     max_body_bytes: 1_000,
+    max_header_bytes: 2_000,
 };
 
 /// Starts a server that answers the request of each connection with `pieces`, waits `pause` after each piece, and
@@ -158,6 +159,30 @@ async fn a_body_above_the_limit_is_an_error() {
             Err(TransportError::TooLarge("the response is larger than 1000 bytes".to_owned()))
         );
     }
+}
+
+#[tokio::test]
+async fn headers_above_the_limit_are_an_error() {
+    let long: &'static str =
+        Box::leak(format!("HTTP/1.1 200 OK\r\nx-long: {}\r\ncontent-length: 0\r\n\r\n", "x".repeat(2_000)).into());
+    let many: &'static str =
+        Box::leak(format!("HTTP/1.1 200 OK\r\n{}content-length: 0\r\n\r\n", "x: y\r\n".repeat(101)).into());
+    let pieces: &'static [&'static str] = Box::leak(Box::new([long]));
+    assert_eq!(
+        get(pieces, NO_PAUSE).await,
+        Err(TransportError::TooLarge("the headers of the response are larger than 2000 bytes".to_owned()))
+    );
+    let pieces: &'static [&'static str] = Box::leak(Box::new([many]));
+    assert!(get(pieces, NO_PAUSE).await.is_err());
+}
+
+#[tokio::test]
+async fn informational_responses_without_end_meet_the_time_limit() {
+    let endless: &'static [&'static str] = Box::leak(vec!["HTTP/1.1 103 Early Hints\r\n\r\n"; 200].into_boxed_slice());
+    let began = std::time::Instant::now();
+    let outcome = get(endless, Duration::from_millis(10)).await;
+    assert_eq!(outcome, Err(TransportError::AfterSending("no complete response within 600ms".to_owned())));
+    assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
 }
 
 #[tokio::test]

@@ -83,7 +83,7 @@ async fn a_redirect_is_followed_only_to_an_allowed_host() {
         let outcome = cloud.fetch_statement("a").await;
         let help = outcome.err().and_then(|error| error.help);
         let expected = export.map(|list| {
-            format!("If you trust this host, allow it where floe runs:\n\nexport FLOE_ALLOW_ENDPOINTS={list}")
+            format!("If you trust this host, allow it where floe runs:\n\nexport FLOE_ALLOW_ENDPOINTS='{list}'")
         });
         assert_eq!(help, expected, "{location}");
         assert_eq!(wire.requests().len(), if export.is_none() { 2 } else { 1 }, "{location}");

@@ -285,7 +285,7 @@ async fn a_failing_call_is_reported_once_until_it_is_answered() {
     let reported = std::mem::take(&mut *notices.lock().unwrap());
     let [retrying] = reported.as_slice() else { panic!("{reported:#?}") };
     assert_eq!((retrying.error.url.as_str(), error.kind), (error.url.as_str(), ErrorKind::Unreachable));
-    assert!(error.detail.starts_with(&retrying.error.detail), "{retrying:?}");
+    assert!(error.detail.starts_with(retrying.error.detail.as_str()), "{retrying:?}");
     assert!(
         retrying.max_duration <= Duration::from_secs(62) && retrying.max_duration > began.elapsed() / 2,
         "{retrying:?}"

@@ -10,4 +10,4 @@ pub(super) use action::{Tally, headline, headline_covers, symbol};
 pub(super) use block::explain_block;
 pub(super) use condition::{condition_text, not_reverted_text};
 pub(super) use note::note_text;
-pub(super) use reason::reason_text;
+pub(super) use reason::{property_value, reason_text};

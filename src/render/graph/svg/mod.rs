@@ -20,7 +20,10 @@ use self::{
     ranks::LayoutGraph,
 };
 use super::{flow_name, node_label, node_subtitle};
-use crate::graph::lineage::{Lineage, LineageEdgeKind, LineageNode, LineageNodeKind};
+use crate::{
+    graph::lineage::{Lineage, LineageEdgeKind, LineageNode, LineageNodeKind},
+    resource::visible,
+};
 
 /// The margin around the drawing, in pixels.
 const MARGIN: f64 = 28.0;
@@ -253,7 +256,8 @@ fn pool_numbers(lineage: &Lineage) -> BTreeMap<&LineageNode, usize> {
     numbers.collect()
 }
 
-/// Escapes the characters that have a meaning in XML.
+/// Escapes the characters that have a meaning in XML, and those that XML does not allow.
 fn escape_xml(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
+    let text = visible(text).replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;");
+    text.replace("##", "#&#35;")
 }
