@@ -7,14 +7,16 @@
 
 mod generated;
 
-use std::{collections::BTreeMap, time::Duration};
+use std::time::Duration;
 
 use criterion::{BatchSize, BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use floe::{
     diff::{self, Desired, DiffOutcome, Inputs, PlanOptions},
     graph,
     manifest::{self, LoadOptions},
-    plan, settle,
+    plan,
+    resource::SecretHashes,
+    settle,
 };
 use generated::{Shape, state_after_apply, write};
 
@@ -30,7 +32,7 @@ fn growth(criterion: &mut Criterion) {
             let project = manifest::load(&inputs).unwrap();
             let graph = graph::build(project.clone()).unwrap();
             let (recorded, live) = state_after_apply(&graph);
-            let secrets = BTreeMap::new();
+            let secrets = SecretHashes::new();
             let desired = Desired { graph: &graph, secrets: &secrets };
             // The same record, except that every job has to be replaced.
             let recorded_with_other_ttl = {

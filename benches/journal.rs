@@ -28,7 +28,7 @@ use std::{
 };
 
 use floe::{
-    cloud::{ApiKey, CloudClient, Credentials, Endpoints, HttpsTransport, RateLimits, Transport},
+    cloud::{AllowedOrigins, ApiKey, CloudClient, Credentials, Endpoints, HttpsTransport, RateLimits, Transport},
     diff::PlanOptions,
     execute::{self, Interrupt, RunInputs},
     graph::{self, Graph},
@@ -163,7 +163,8 @@ fn start_simulator() -> String {
 fn cloud(graph: &Graph, transport: Arc<dyn Transport>, origin: Option<&str>) -> CloudClient {
     let mut endpoints = Endpoints::public(&graph.project.environment.identity).unwrap();
     if let Some(origin) = origin {
-        endpoints = endpoints.with_flink_origin(origin).unwrap().with_cloud_origin(origin).unwrap();
+        endpoints = endpoints.allowing(AllowedOrigins::parse(origin).unwrap());
+        endpoints = endpoints.with_origins(Some(origin), Some(origin)).unwrap();
     }
     let credentials =
         Credentials { flink: Some(ApiKey::new("key", "secret")), cloud: Some(ApiKey::new("key", "secret")) };

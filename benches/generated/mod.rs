@@ -118,7 +118,7 @@ pub fn state_after_apply(graph: &Graph) -> (Recorded, Live) {
             principal: spec.principal.clone(),
             stopped: false,
             phase,
-            detail: String::new(),
+            detail: Default::default(),
             sql_kind: Some(analysis.kind.api_name().to_owned()),
             bounded: Some(false),
             append_only: Some(true),

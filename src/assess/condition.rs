@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::resource::{Phase, WarningSeverity};
+use crate::resource::{ForeignText, Phase, WarningSeverity};
 
 /// Something that live and recorded show about one address. A healthy resource that runs as it was sent has none, or
 /// only ones that are worth knowing.
@@ -51,7 +51,7 @@ pub enum Condition {
     /// The service's message about a phase that is neither RUNNING nor an end.
     PhaseMessage {
         /// The message of the service.
-        detail: String,
+        detail: ForeignText,
     },
     /// The job was stopped outside floe.
     StoppedOutside,
@@ -62,14 +62,14 @@ pub enum Condition {
     /// The statement is FAILING, and will be FAILED.
     Failing {
         /// The service's message about the phase.
-        detail: String,
+        detail: ForeignText,
     },
     /// The service reports the statement as FAILED.
     Failed {
         /// Whether it may have run before that.
         has_run: bool,
         /// The service's message about the failure.
-        detail: String,
+        detail: ForeignText,
         /// When it FAILED (RFC 3339), if the service reports it.
         since: Option<String>,
     },
@@ -78,7 +78,7 @@ pub enum Condition {
     /// The job runs with reduced performance.
     Degraded {
         /// The service's message about the phase.
-        detail: String,
+        detail: ForeignText,
     },
     /// The job waits because its pool has no free CFU.
     PoolExhausted,
@@ -87,9 +87,9 @@ pub enum Condition {
         /// The severity of the warning.
         severity: WarningSeverity,
         /// The reason in `UPPER_SNAKE` case.
-        reason: String,
+        reason: ForeignText,
         /// The service's message for people.
-        message: String,
+        message: ForeignText,
     },
     /// The service will delete the statement if it stays in its phase.
     Leaving {
@@ -124,7 +124,7 @@ pub enum Condition {
         /// The cloud name of the successor.
         successor: String,
         /// The service's message about the failure.
-        detail: String,
+        detail: ForeignText,
     },
     /// An interrupted run left the undo of a definition, running or done.
     OpenUndo {

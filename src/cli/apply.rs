@@ -134,6 +134,7 @@ async fn prepare(
 ) -> Result<Result<PreparedRun, Exit>, CommandError> {
     let graph = apply_request.graph;
     let mut ledger = project::ledger(graph);
+    project::check_may_create_state(&ledger, &graph.project.environment, process).await?;
     let saved_plan_id = apply_request.saved.as_ref().map(|saved| saved.id.clone());
     ledger
         .lock(&LockHolder { saved_plan_id, ..lock_holder(apply_request.command, process) }, global.lock_timeout)

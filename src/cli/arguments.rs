@@ -8,6 +8,7 @@ use clap::{
 
 use super::ProcessEnvironment;
 use crate::{
+    cloud::AllowedOrigins,
     diff::PlanOptions,
     render::RunFlags,
     resource::{Address, parse_duration},
@@ -29,7 +30,8 @@ Exit codes:
   5    another run holds the lock
   130  interrupted, and the state is saved
 
-Every flag except --var can be set by a variable: --lock-timeout by FLOE_LOCK_TIMEOUT."
+Every flag except --var can be set by a variable: --lock-timeout by FLOE_LOCK_TIMEOUT.
+See docs/plans-on-pull-requests.md for the variables that allow hosts, files and secrets."
 )]
 pub struct Arguments {
     /// The options that every command takes.
@@ -73,6 +75,16 @@ pub struct GlobalOptions {
     /// Set a variable of the project; overrides `FLOE_VAR_<NAME>` and the manifests (repeatable)
     #[arg(long = "var", global = true, value_name = "NAME=VALUE", value_parser = parse_assignment)]
     pub variables: Vec<(String, String)>,
+    /// Also send API keys to this origin, such as `http://127.0.0.1:8080`; adds to FLOE_ALLOW_ENDPOINTS (repeatable)
+    #[arg(
+        long = "allow-endpoint",
+        global = true,
+        env = "FLOE_ALLOW_ENDPOINTS",
+        value_name = "ORIGIN",
+        value_delimiter = ',',
+        hide_env_values = true
+    )]
+    pub allowed_endpoints: Vec<String>,
 }
 
 /// The output formats that `--format` accepts.
@@ -99,7 +111,7 @@ pub enum ColorWhen {
 impl GlobalOptions {
     /// Returns the flags that printed commands repeat. Variables from the process's environment are not repeated.
     pub(super) fn run_flags(&self) -> RunFlags {
-        RunFlags::new(&self.folder, &self.variables)
+        RunFlags::new(&self.folder, &self.variables).with_allowed_endpoints(&self.allowed_endpoints)
     }
 }
 
@@ -117,6 +129,9 @@ impl Arguments {
         let mut arguments =
             Arguments::from_arg_matches_mut(&mut matches).map_err(|error| error.format(&mut command))?;
         arguments.global.environment = arguments.global.environment.filter(|name| !name.trim().is_empty());
+        // What the variable allows is read with the process's environment, and the flag adds to it.
+        let listed: Vec<&str> = process.variable(AllowedOrigins::VARIABLE).unwrap_or_default().split(',').collect();
+        arguments.global.allowed_endpoints.retain(|origin| !listed.contains(&origin.as_str()));
         Ok(arguments)
     }
 }
@@ -149,6 +164,9 @@ pub enum Command {
         /// The folder of the project; created if it does not exist
         #[arg(value_name = "DIR", default_value = ".")]
         into: PathBuf,
+        /// Only create the state of the environment, where the project of this folder keeps it
+        #[arg(long, env = "FLOE_INIT_STATE", value_parser = parse_switch, hide_env_values = true)]
+        state: bool,
     },
     /// Check the project offline: syntax, references, cycles, names, variables and lints
     Validate,

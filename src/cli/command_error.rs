@@ -130,6 +130,10 @@ impl From<LedgerError> for CommandError {
             LedgerError::Damaged { .. } => {
                 command_error.with_help("Restore a good copy of the file. Until then, floe changes nothing.")
             }
+            LedgerError::Link { .. } => command_error.with_help(
+                "Replace the link with the file itself. To keep the state at the link's target, name that file in \
+                 `FLOE_STATE` where floe runs.",
+            ),
             LedgerError::NewerFormat { .. } => command_error.with_help("Use the newer version of floe that wrote it."),
             LedgerError::ChangedSinceRead { .. } => command_error.with_help("Plan again."),
             LedgerError::Inconsistent { .. } => command_error.with_help("Please report this bug."),

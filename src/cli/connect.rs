@@ -8,11 +8,14 @@ use std::{
 
 use super::{CommandError, ProcessEnvironment, progress::StatusLine};
 use crate::{
-    cloud::{ApiKey, CloudClient, Credentials, Endpoints, HttpsTransport, RateLimits, Transport},
-    manifest::{Environment, Project, StateLocation},
+    cloud::{
+        AllowedOrigins, ApiKey, CloudClient, Credentials, EndpointError, Endpoints, HttpsTransport, RateLimits,
+        Transport,
+    },
+    manifest::{Environment, Project},
     resource::PoolDeclaration,
     simulator::{CatalogMode, Scenario, Simulator, SimulatorOptions},
-    state::{self, RealDisk, Recorded},
+    state::{self, Recorded},
 };
 
 /// The seed of the simulator, and of all randomness in a simulated environment. It is fixed so that two runs do not
@@ -67,8 +70,7 @@ pub(super) fn connect_to_simulator(
 
 /// Returns the path of the state file of an environment.
 pub fn state_file(root: &Path, environment: &Environment) -> PathBuf {
-    let StateLocation::File(path) = &environment.state;
-    root.join(path)
+    root.join(environment.state.path())
 }
 
 /// Opens the simulated world of an environment from the file next to its state. Returns `None` if the environment is
@@ -94,7 +96,10 @@ pub fn open_world(
         scenario,
         ..SimulatorOptions::default()
     };
-    let file = state::sibling(&RealDisk, &state_file(root, environment), "world")?;
+    let file = state::sibling(&state_file(root, environment), "world");
+    for path in [&file, &state::sibling(&file, "lock")] {
+        check_own_file(path)?;
+    }
     let opened = match access {
         WorldAccess::ReadWrite => {
             if let Some(folder) = file.parent() {
@@ -109,6 +114,19 @@ pub fn open_world(
         .map_err(|error| CommandError::new(format!("cannot open the simulated world `{}`: {error}", file.display())))
 }
 
+/// Checks that a file next to the state is missing or a regular file, and no link to a file elsewhere.
+fn check_own_file(path: &Path) -> Result<(), CommandError> {
+    match fs::symlink_metadata(path) {
+        Ok(found) if !found.is_file() => {
+            Err(CommandError::new(format!("`{}` is not a regular file, so floe does not use it", path.display()))
+                .with_help("Remove it, or keep the state elsewhere."))
+        }
+        Ok(_) => Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(file_error("check", path, &error)),
+    }
+}
+
 /// Connects to Confluent Cloud with the keys of the process.
 pub(super) async fn connect_to_confluent(
     project: &Project,
@@ -117,6 +135,8 @@ pub(super) async fn connect_to_confluent(
     status_line: &StatusLine,
 ) -> Result<CloudConnection, CommandError> {
     let environment = &project.environment;
+    // Before the keys are read.
+    let site = endpoints(environment, process)?;
     if let Some((set, missing)) = process.unpaired_key_variable() {
         return Err(CommandError::new(format!("`{set}` is set, but `{missing}` is not"))
             .with_help(format!("An API key works only with its secret. Set `{missing}` too, or unset `{set}`.")));
@@ -131,16 +151,6 @@ pub(super) async fn connect_to_confluent(
     if credentials.cloud.is_none() {
         check_owns_no_pools(project, recorded)?;
     }
-    let identity = &environment.identity;
-    let refused = |error: crate::cloud::InvalidOrigin| CommandError::new(error.to_string());
-    let mut site = if environment.private { Endpoints::private(identity) } else { Endpoints::public(identity) }
-        .map_err(refused)?;
-    if let Some(origin) = &environment.endpoint {
-        site = site.with_flink_origin(origin).map_err(refused)?;
-    }
-    if let Some(origin) = &environment.cloud_endpoint {
-        site = site.with_cloud_origin(origin).map_err(refused)?;
-    }
     let https: Arc<dyn Transport> =
         Arc::new(HttpsTransport::new().map_err(|error| CommandError::new(error.to_string()))?);
     let open = |site| {
@@ -154,9 +164,38 @@ pub(super) async fn connect_to_confluent(
     // Looked up once in each run. Without a Cloud key the list cannot be read, and the documented name is used.
     if environment.private && cloud.has_cloud_key() {
         let endpoint = cloud.private_endpoint().await?;
-        return Ok(CloudConnection { cloud: open(site.with_flink_origin(&endpoint).map_err(refused)?) });
+        let site = site.with_origins(Some(&endpoint), None).map_err(|error| endpoint_error(environment, error))?;
+        return Ok(CloudConnection { cloud: open(site) });
     }
     Ok(CloudConnection { cloud })
+}
+
+/// Returns the endpoints of an environment. Hosts outside Confluent Cloud have to be allowed by the process.
+fn endpoints(environment: &Environment, process: &ProcessEnvironment) -> Result<Endpoints, CommandError> {
+    let allowed = process.allowed_origins().map_err(|error| {
+        CommandError::new(error.to_string()).with_help(format!(
+            "Correct `{}` or `--allow-endpoint`. The variable lists origins, separated by commas.",
+            AllowedOrigins::VARIABLE
+        ))
+    })?;
+    let identity = &environment.identity;
+    let site = if environment.private { Endpoints::private(identity) } else { Endpoints::public(identity) };
+    let site = site.map_err(|error| CommandError::new(error.to_string()))?.allowing(allowed);
+    site.with_origins(environment.endpoint.as_deref(), environment.cloud_endpoint.as_deref())
+        .map_err(|error| endpoint_error(environment, error))
+}
+
+/// Returns the error for an endpoint that no key is sent to, with the line that allows it.
+fn endpoint_error(environment: &Environment, error: EndpointError) -> CommandError {
+    let message = error.to_string();
+    match error {
+        EndpointError::Invalid(_) => CommandError::new(message),
+        EndpointError::NotAllowed { export_command, .. } => CommandError::new(message).with_help(format!(
+            "`[environments.{}]` in `floe.toml` names it. If you trust it with your API keys, allow it where floe \
+             runs:\n\n{export_command}",
+            environment.name
+        )),
+    }
 }
 
 /// Returns an error if the project owns a pool, declared or recorded. Owning a pool needs a Cloud key. A pool that is

@@ -22,13 +22,17 @@ pub fn run(global: &GlobalOptions, process: &ProcessEnvironment, screen: &Screen
     let rows = render::drift_rows(&planned.assessment, &planned.plan, &context);
     match global.format {
         OutputFormat::Json => {
-            let value = json!({
+            let mut value = json!({
                 "format_version": 1,
                 "environment": environment.name,
                 "simulated": environment.simulator.is_some(),
                 "drift": rows,
             });
-            screen.print(&format!("{}\n", serde_json::to_string_pretty(&value)?))?;
+            let hosts = environment.hosts_outside_confluent();
+            if let (Some(fields), false) = (value.as_object_mut(), hosts.is_empty()) {
+                fields.insert("hosts".to_owned(), json!(hosts));
+            }
+            screen.print(&render::json_text(&value)?)?;
         }
         OutputFormat::Text => {
             let flags = global.run_flags();

@@ -72,6 +72,7 @@ async fn import_pool(
     screen: &Screen,
 ) -> Result<(), CommandError> {
     let mut ledger = project::ledger(graph);
+    project::check_may_create_state(&ledger, &graph.project.environment, process).await?;
     ledger.lock(&lock_holder("import", process), global.lock_timeout).await?;
     let mut recorded =
         Recorded::clone(&*project::recorded_or_new(&ledger, &graph.project.environment, process, None).await?);

@@ -15,6 +15,7 @@ mod graph;
 mod help;
 mod import;
 mod init;
+mod init_state;
 mod interrupt;
 mod lint_problems;
 mod lock_holder;
@@ -49,7 +50,7 @@ pub use screen::Screen;
 
 /// Runs the program: parses the command line, runs the command, prints its error and returns its exit code.
 pub fn main() -> ExitCode {
-    let process = ProcessEnvironment::from_process();
+    let mut process = ProcessEnvironment::from_process();
     let arguments = match Arguments::from_command_line(&process) {
         Ok(arguments) => arguments,
         Err(error) => {
@@ -57,6 +58,7 @@ pub fn main() -> ExitCode {
             return print_clap_message(&error).into();
         }
     };
+    process.allow_endpoints(&arguments.global.allowed_endpoints);
     screen::set_color(arguments.global.color, &process);
     let screen = Screen::from_process(&process);
     let exit = run(&arguments, &process, &screen).unwrap_or_else(|error| {
@@ -70,7 +72,11 @@ pub fn main() -> ExitCode {
 fn run(arguments: &Arguments, process: &ProcessEnvironment, screen: &Screen) -> Result<Exit, CommandError> {
     let global = &arguments.global;
     match &arguments.command {
-        Command::Init { into } => init::run(&in_folder(global, into), screen),
+        Command::Init { into, state: false } => init::run(&in_folder(global, into), screen),
+        Command::Init { into, state: true } => {
+            let global = GlobalOptions { folder: in_folder(global, into), ..global.clone() };
+            init_state::run(&global, process, screen)
+        }
         Command::Validate => validate::run(global, process, screen),
         Command::Plan(plan) => plan::run(plan, global, process, screen),
         Command::Apply(apply) => apply::apply(apply, global, process, screen),
@@ -80,7 +86,7 @@ fn run(arguments: &Arguments, process: &ProcessEnvironment, screen: &Screen) -> 
         Command::Import { address, id } => import::run(address, id, global, process, screen),
         Command::State(command) => state::run(command, global, process, screen),
         Command::Graph { targets } => graph::run(targets, global, process, screen),
-        Command::Simulator(simulator) => simulator::run(simulator, screen),
+        Command::Simulator(simulator) => simulator::run(simulator, process, screen),
         Command::Completions { shell } => completions::run(*shell, screen),
         Command::Help { topic } => help::run(topic, screen),
     }
@@ -107,7 +113,7 @@ fn print_clap_message(error: &clap::Error) -> Exit {
 fn print_error(error: &CommandError, global: &GlobalOptions, screen: &Screen) {
     let problems = error.problems();
     let text = match global.format {
-        OutputFormat::Json => format!("{:#}\n", problems::problems_json(&problems)),
+        OutputFormat::Json => crate::render::json_text(&problems::problems_json(&problems)).unwrap_or_default(),
         _ => problems::draw_problems(&problems, screen.stderr_style),
     };
     screen.eprint(&text);

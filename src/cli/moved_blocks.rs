@@ -20,8 +20,13 @@ pub(super) async fn obsolete_block_notices(project: &Project, inputs: &LoadOptio
 /// Loads the record of every environment that has one on this machine. Returns `None` if one cannot be read.
 async fn load_all_records(project: &Project, inputs: &LoadOptions) -> Option<Vec<Recorded>> {
     let mut records = Vec::new();
-    for name in manifest::environment_names(&project.root).ok()? {
-        let environment = manifest::load_environment(&LoadOptions { environment: Some(name), ..inputs.clone() })?;
+    for name in manifest::environment_names(inputs).ok()? {
+        let mut options = LoadOptions { environment: Some(name), ..inputs.clone() };
+        // The variable names the state of the selected environment only.
+        if options.environment.as_deref() != Some(&project.environment.name) {
+            options.permissions.state = None;
+        }
+        let environment = manifest::load_environment(&options)?;
         let ledger = LocalLedger::at(connect::state_file(&project.root, &environment));
         records.extend(ledger.load().await.ok()?);
     }

@@ -9,6 +9,7 @@ use super::{
     plan_context::{interrupted_run, plan_context},
     project::{self, OpenProject, ProjectCheck, ProjectContext},
     runtime,
+    saved_plan::SavedPlan,
 };
 use crate::{
     diff::PlanOptions,
@@ -16,7 +17,8 @@ use crate::{
     plan::Plan,
     planning::{self, PlanRequest, PlanningOutput},
     render::{self, PlanContext, PlanView, RunFlags},
-    state::Ledger,
+    resource::one_line,
+    state::{Disk, Ledger, RealDisk},
 };
 
 /// Makes a plan, prints it, and saves it if `--out` is given.
@@ -99,8 +101,13 @@ pub(super) async fn prepare_plan(
     if let Some(holder) = ledger.lock_holder().await? {
         screen.notify(&format!(
             "A run is in progress: `{}` by {} since {}. The following may change while it runs.",
-            holder.command, holder.who, holder.since
+            one_line(&holder.command),
+            one_line(&holder.who),
+            one_line(&holder.since)
         ));
+    }
+    if let Some((message, help)) = project::missing_state_notice(&ledger, &graph.project.environment, process).await? {
+        screen.notify(&format!("Note: {message}. {help}"));
     }
     let secrets = process.secrets(&graph.project);
     let request = PlanRequest { graph: &graph, secrets: &secrets, recorded: &recorded, options };
@@ -144,18 +151,33 @@ pub(super) fn print_plan(
     }
 }
 
-/// Writes a plan to a file atomically. Only the owner can read the file.
+/// Writes a plan to a file atomically. Only the owner can read the file. An existing file is replaced only if it is a
+/// plan, or empty.
 fn save_plan(path: &Path, text: &str) -> Result<(), CommandError> {
     let refused = |error: &std::io::Error| connect::file_error("write", path, error);
-    if path.is_dir() {
-        return Err(CommandError::new(format!("cannot write `{}`: it is a folder", path.display())));
-    }
+    check_replaceable(path)?;
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    // A device or a pipe cannot be replaced, so it is written in place.
-    if path.exists() && !path.is_file() {
-        return fs::write(path, text).map_err(|error| refused(&error));
-    }
     let mut file = tempfile::NamedTempFile::new_in(folder).map_err(|error| refused(&error))?;
     file.write_all(text.as_bytes()).and_then(|()| file.as_file().sync_all()).map_err(|error| refused(&error))?;
     file.persist(path).map_err(|error| refused(&error.error)).map(drop)
+}
+
+/// Checks that `path` does not exist, or is a regular file that a plan may replace. A typing error, such as
+/// `--out floe.toml`, must not cost a file.
+fn check_replaceable(path: &Path) -> Result<(), CommandError> {
+    match fs::symlink_metadata(path) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+        Ok(found) if found.is_dir() => {
+            return Err(CommandError::new(format!("cannot write `{}`: it is a folder", path.display())));
+        }
+        Ok(_) | Err(_) => {}
+    }
+    let content = RealDisk.read(path).map_err(|error| {
+        connect::file_error("write", path, &error).with_help("Name another file in `--out`, or remove this one first.")
+    })?;
+    if content.trim_ascii().is_empty() || SavedPlan::is_plan(&content) {
+        return Ok(());
+    }
+    Err(CommandError::new(format!("`{}` exists and is not a plan, so it was not replaced", path.display()))
+        .with_help("Name another file in `--out`, or remove this one first."))
 }

@@ -34,7 +34,11 @@ pub(super) fn plan_context(
     };
     let placement = |(address, change): (&Address, &Change)| {
         let spec = &graph.project.statements.get(&address.key)?.spec;
-        let placement = DeclaredPlacement { pool: spec.pool.clone(), principal: spec.principal.clone() };
+        let placement = DeclaredPlacement {
+            pool: spec.pool.clone(),
+            principal: spec.principal.clone(),
+            properties: spec.properties.clone(),
+        };
         matches!(change.action, Action::Create { .. }).then(|| (address.clone(), placement))
     };
     // What is removed is no longer declared, and what runs is what the record says.

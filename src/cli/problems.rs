@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use super::{excerpt::excerpt, quoted_file::QuotedFile};
 use crate::{
     render::{Style, wrap},
-    resource::{Problem, SourceFile, SourceLocation},
+    resource::{Problem, SourceFile, SourceLocation, visible},
 };
 
 /// The severity of a problem, and the code that `floe help` explains.
@@ -120,7 +120,7 @@ impl<'a> ProblemReport<'a> {
                 None => (Cow::Borrowed(file), span),
             };
             let start = sources.offset_of(file).saturating_add(span.start);
-            labels.push(LabeledSpan::new(Some(label.clone()), start, span.len()));
+            labels.push(LabeledSpan::new(Some(visible(label).into_owned()), start, span.len()));
         }
         ProblemReport {
             message: wrap_lines(&problem.message, width.saturating_sub(6)),
@@ -134,7 +134,7 @@ impl<'a> ProblemReport<'a> {
 
 /// Wraps `text` to `width` columns, as one text.
 fn wrap_lines(text: &str, width: usize) -> String {
-    wrap(text, width).join("\n")
+    wrap(&visible(text), width).join("\n")
 }
 
 /// Several files as one source, so that one drawing can quote all of them. Each file is stored with the offset at which

@@ -1,11 +1,14 @@
 //! The environment of the process: its variables and a random seed. Only this file reads the process's environment.
 //! clap and anstream read the variables of flags and of colors on their own.
 
-use std::collections::BTreeMap;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::{Path, PathBuf},
+};
 
 use crate::{
-    cloud::{ApiKey, Credentials},
-    manifest::Project,
+    cloud::{AllowedOrigins, ApiKey, Credentials, InvalidOrigin},
+    manifest::{Permissions, Project},
     resource::Secrets,
 };
 
@@ -53,6 +56,35 @@ impl ProcessEnvironment {
         self.variables.iter().filter_map(named).collect()
     }
 
+    /// Adds the origins of `--allow-endpoint` to those that the environment allows.
+    pub fn allow_endpoints(&mut self, origins: &[String]) {
+        if !origins.is_empty() {
+            let list = self.variables.entry(AllowedOrigins::VARIABLE.to_owned()).or_default();
+            *list = format!("{list},{}", origins.join(","));
+        }
+    }
+
+    /// Returns the origins outside Confluent Cloud that API keys may be sent to.
+    ///
+    /// # Errors
+    /// When the variable names something that is not an origin.
+    pub fn allowed_origins(&self) -> Result<AllowedOrigins, InvalidOrigin> {
+        AllowedOrigins::parse(self.variable(AllowedOrigins::VARIABLE).unwrap_or_default())
+    }
+
+    /// Returns what the environment allows beyond the rules for manifests.
+    pub fn permissions(&self) -> Permissions {
+        let names = |variable| self.variable(variable).map(names_in_list);
+        let paths = self.variable(Permissions::PATHS_VARIABLE).unwrap_or_default();
+        let paths = paths.split(Permissions::PATH_SEPARATOR).map(str::trim).filter(|path| !path.is_empty());
+        Permissions {
+            paths: paths.map(|path| absolute(path.as_ref())).collect(),
+            state: self.variable(Permissions::STATE_VARIABLE).map(|path| absolute(path.trim().as_ref())),
+            secrets: names(Permissions::SECRETS_VARIABLE).unwrap_or_default(),
+            only_secrets: names(Permissions::ONLY_SECRETS_VARIABLE),
+        }
+    }
+
     /// Returns the values of a project's secrets, as far as they are set.
     pub fn secrets(&self, project: &Project) -> Secrets {
         let value = |(name, variable): (&String, &String)| Some((name.clone(), self.variable(variable)?.to_owned()));
@@ -82,6 +114,16 @@ impl ProcessEnvironment {
     }
 }
 
+/// Returns the names in a list that is separated by commas.
+fn names_in_list(list: &str) -> BTreeSet<String> {
+    list.split(',').map(str::trim).filter(|name| !name.is_empty()).map(str::to_owned).collect()
+}
+
+/// Returns a path of the environment relative to the folder that floe was started in. `-C` does not change it.
+fn absolute(path: &Path) -> PathBuf {
+    std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -99,6 +141,30 @@ mod tests {
         assert!(both.credentials().cloud.is_none());
         assert_eq!(both.unpaired_key_variable(), Some(("CLOUD_API_KEY", "CLOUD_API_SECRET")));
         assert!(!format!("{both:?}").contains("\"s\""));
+    }
+
+    #[test]
+    fn permissions_are_lists_in_variables() {
+        let set = with_variables(&[
+            ("FLOE_ALLOW_PATHS", "/nix/store:/out"),
+            ("FLOE_STATE", "/srv/prod.json"),
+            ("FLOE_ALLOW_SECRETS", "AWS_X, GITHUB_TOKEN,"),
+            ("FLOE_ONLY_SECRETS", ","),
+        ]);
+        let Permissions { paths, state, secrets, only_secrets } = set.permissions();
+        assert_eq!(paths, [Path::new("/nix/store"), Path::new("/out")]);
+        assert_eq!(state.as_deref(), Some(Path::new("/srv/prod.json")));
+        assert_eq!(secrets.into_iter().collect::<Vec<_>>(), ["AWS_X", "GITHUB_TOKEN"]);
+        assert_eq!(only_secrets, Some(BTreeSet::new()), "a list without a name allows none");
+        assert_eq!(with_variables(&[("FLOE_ONLY_SECRETS", "")]).permissions(), Permissions::default());
+    }
+
+    #[test]
+    fn a_flag_adds_to_the_allowed_origins() {
+        let mut process = with_variables(&[("FLOE_ALLOW_ENDPOINTS", "https://a.example")]);
+        process.allow_endpoints(&["http://127.0.0.1:8080".to_owned()]);
+        assert_eq!(process.allowed_origins(), AllowedOrigins::parse("https://a.example,http://127.0.0.1:8080"));
+        assert!(with_variables(&[("FLOE_ALLOW_ENDPOINTS", "a.example")]).allowed_origins().is_err());
     }
 
     #[test]

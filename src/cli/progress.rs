@@ -14,7 +14,7 @@ use crate::{
     cloud::RetryNotice,
     execute::Event,
     render::{self, Style},
-    resource::{Address, PhaseClass, Secrets},
+    resource::{Address, PhaseClass, Secrets, one_line},
 };
 
 /// Prints messages while a command works: above the live table if there is one, otherwise directly.
@@ -38,7 +38,7 @@ impl StatusLine {
         let line = render::retry_line(&RetryNotice { error, ..retrying.clone() }, self.screen.stderr_style);
         match self.table.lock().unwrap_or_else(PoisonError::into_inner).as_ref() {
             // An error means that the terminal is gone, and nothing can be shown.
-            Some(table) => drop(table.println(line)),
+            Some(table) => drop(table.println(render::printable(&line, self.screen.stderr_style.color))),
             None => self.screen.eprint(&format!("{line}\n")),
         }
     }
@@ -152,13 +152,13 @@ impl ProgressTable {
                 bar.enable_steady_tick(Duration::from_millis(120));
                 self.running.insert(address.clone(), bar);
             }
-            Event::RequestAccepted { address, request } => self.set_message(address, request.to_string()),
+            Event::RequestAccepted { address, request } => self.set_message(address, &request.to_string()),
             Event::PhaseObserved { address, phase, .. } => {
                 let phase = phase.as_ref().map_or("gone", |phase| phase.as_str());
-                self.set_message(address, phase.to_owned());
+                self.set_message(address, phase);
             }
             Event::RollbackStarted { address } => {
-                self.set_message(address, "rolling back".to_owned());
+                self.set_message(address, "rolling back");
                 self.print_above(line);
             }
             Event::Succeeded { address } | Event::RolledBack { address } => {
@@ -176,15 +176,15 @@ impl ProgressTable {
     }
 
     /// Sets the text in the row of an address.
-    fn set_message(&self, address: &Address, what: String) {
+    fn set_message(&self, address: &Address, what: &str) {
         if let Some(bar) = self.running.get(address) {
-            bar.set_message(what);
+            bar.set_message(one_line(what));
         }
     }
 
     /// Prints a line above the table. Errors are ignored, since they mean that the terminal is gone.
     fn print_above(&self, line: &str) {
-        let _ = self.bars.println(line);
+        let _ = self.bars.println(render::printable(line, true));
     }
 }
 
@@ -207,7 +207,7 @@ mod tests {
             address: address.clone(),
             name: "orders".to_owned(),
             phase,
-            detail: detail.to_owned(),
+            detail: detail.into(),
         };
         let asked = |request| Event::RequestAccepted { address: address.clone(), request };
         let events = [
@@ -238,7 +238,7 @@ mod tests {
             address: address.clone(),
             name: "orders".to_owned(),
             phase: Some(Phase::Running),
-            detail: String::new(),
+            detail: Default::default(),
         };
         let mut held_back = BTreeMap::new();
         assert!(lines_for(&mut held_back, &running, Style::default()).is_empty());

@@ -27,6 +27,7 @@ pub(super) fn manifest_inputs(global: &GlobalOptions, process: &ProcessEnvironme
         environment: global.environment.clone(),
         var_flags: global.variables.iter().cloned().collect(),
         env_variables: process.project_variables(),
+        permissions: process.permissions(),
     }
 }
 
@@ -156,6 +157,40 @@ pub(super) fn desired_for_sending(inputs: &LoadOptions) -> Result<Graph, Command
             ))
         }
     }
+}
+
+/// Checks that a command may create the state of `environment` if it has none: at the default place, or at the place that
+/// `FLOE_STATE` names. Elsewhere only `floe init --state` creates it, because a changed `state` in a manifest would
+/// otherwise start again with an empty record.
+pub(super) async fn check_may_create_state(
+    ledger: &dyn Ledger,
+    environment: &Environment,
+    process: &ProcessEnvironment,
+) -> Result<(), CommandError> {
+    match missing_state_notice(ledger, environment, process).await? {
+        None => Ok(()),
+        Some((message, help)) => Err(CommandError::new(message).with_help(help)),
+    }
+}
+
+/// Returns what to say about a state that is missing and that only `floe init --state` creates, with the next step.
+pub(super) async fn missing_state_notice(
+    ledger: &dyn Ledger,
+    environment: &Environment,
+    process: &ProcessEnvironment,
+) -> Result<Option<(String, String)>, CommandError> {
+    let is_named_here = environment.has_default_state() || process.permissions().state.is_some();
+    if is_named_here || ledger.load().await?.is_some() {
+        return Ok(None);
+    }
+    let (name, path) = (&environment.name, environment.state.path().display());
+    Ok(Some((
+        format!("environment `{name}` has no state at `{path}`, and `floe apply` does not create one there"),
+        format!(
+            "If the state is elsewhere, correct `state` in `[environments.{name}]`. If this environment is new, create \
+             its state once with `floe init --state -e {name}`, or name the file where floe runs, in `FLOE_STATE`."
+        ),
+    )))
 }
 
 /// Returns the ledger of a project's environment.

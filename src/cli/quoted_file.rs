@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use crate::resource::SourceFile;
+use crate::resource::{SourceFile, visible};
 
 /// A file or an excerpt of one, with the offsets of its lines.
 #[derive(Debug, Clone)]
@@ -22,7 +22,12 @@ pub(super) struct QuotedFile<'a> {
 impl<'a> QuotedFile<'a> {
     /// Returns the whole file `source`.
     pub fn of(source: &'a SourceFile) -> Self {
-        QuotedFile::partial(source.path.to_string_lossy().into_owned(), Cow::Borrowed(&source.text), 0, None)
+        // Color codes in a file must not pass for floe's own. Spans count bytes, so the substitute is one byte, too.
+        let text = match source.text.contains('\u{1b}') {
+            true => Cow::Owned(source.text.replace('\u{1b}', "\u{1a}")),
+            false => Cow::Borrowed(&*source.text),
+        };
+        QuotedFile::partial(visible(&source.path.to_string_lossy()).into_owned(), text, 0, None)
     }
 
     /// Returns an excerpt that starts with the line `first_line` of a file.

@@ -1,6 +1,6 @@
 //! Saved plans: reads them, checks that they are up to date, and ensures that each is applied only once.
 
-use std::{fs, path::Path};
+use std::path::Path;
 
 use serde_json::Value;
 
@@ -8,10 +8,10 @@ use super::{CommandError, connect};
 use crate::{
     graph::Graph,
     manifest::Project,
-    plan::{FORMAT_VERSION, Plan, excluded_by, rebase_onto, stale_reasons},
+    plan::{FORMAT_VERSION, Plan, approved_part, excluded_by, stale_reasons},
     planning::PlanningOutput,
     resource::Fingerprint,
-    state::{ConsumedPlans, LockHolder, RealDisk},
+    state::{ConsumedPlans, Disk, LockHolder, RealDisk},
 };
 
 /// A plan that was read from a file.
@@ -26,11 +26,12 @@ pub(super) struct SavedPlan {
 impl SavedPlan {
     /// Reads a plan that `floe plan --out` wrote.
     pub fn read(path: &Path) -> Result<SavedPlan, CommandError> {
-        let text = fs::read_to_string(path).map_err(|error| connect::file_error("read", path, &error))?;
+        let bytes = RealDisk.read(path).map_err(|error| connect::file_error("read", path, &error))?;
         let not_a_plan = |why: String| {
             CommandError::new(format!("`{}` is not a saved plan: {why}", path.display()))
                 .with_help("`floe plan --out FILE` saves a plan.")
         };
+        let text = String::from_utf8(bytes).map_err(|_| not_a_plan("it is not UTF-8".to_owned()))?;
         let value: Value = serde_json::from_str(&text).map_err(|error| not_a_plan(error.to_string()))?;
         match value.get("format_version").and_then(Value::as_u64) {
             Some(version) if version == u64::from(FORMAT_VERSION) => {}
@@ -49,8 +50,14 @@ impl SavedPlan {
         Ok(SavedPlan { plan, id })
     }
 
-    /// Returns the plan to execute, given the plan that would be made now for the same request. It is the saved plan,
-    /// with the facts to record first, and their basis, taken from the current one.
+    /// Returns whether the content of a file is that of a plan, of any version.
+    pub fn is_plan(content: &[u8]) -> bool {
+        let value: Option<Value> = serde_json::from_slice(content).ok();
+        value.is_some_and(|value| value.get("format_version").is_some() && value.get("basis").is_some())
+    }
+
+    /// Returns the plan to execute, given the plan that would be made now for the same request: the part of the current
+    /// plan that the saved plan approves. Nothing in the file decides what runs, it is only compared.
     ///
     /// # Errors
     /// Returns an error that names what has changed if the saved plan is out of date.
@@ -58,7 +65,7 @@ impl SavedPlan {
         let stale = stale_reasons(&self.plan, &now.plan, &excluded_by(&self.plan, &now.plan, graph, &now.settled));
         let now = &now.plan;
         if stale.is_empty() {
-            return Ok(rebase_onto(self.plan, now));
+            return Ok(approved_part(&self.plan, now));
         }
         let named: Vec<String> = stale.iter().map(|moved| format!("- {moved}")).collect();
         Err(CommandError::new(format!("the saved plan is out of date\n{}", named.join("\n")))
@@ -67,7 +74,7 @@ impl SavedPlan {
 
     /// Checks that this plan was not used before. `open_run` is the interrupted run that left its journal.
     pub fn check_unused(&self, project: &Project, open_run: Option<&LockHolder>) -> Result<(), CommandError> {
-        let consumed = ConsumedPlans::for_state(&RealDisk, &connect::state_file(&project.root, &project.environment))?;
+        let consumed = ConsumedPlans::for_state(&RealDisk, &connect::state_file(&project.root, &project.environment));
         if !consumed.contains(&self.id)? {
             return Ok(());
         }

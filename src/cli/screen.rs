@@ -10,7 +10,7 @@ use terminal_size::{Height, Width, terminal_size_of};
 use tokio::sync::oneshot;
 
 use super::{CommandError, ProcessEnvironment, arguments::ColorWhen};
-use crate::render::{self, Style};
+use crate::render::{self, Style, printable};
 
 /// Standard output and standard error, with the style of text on each.
 #[derive(Debug, Clone, Copy)]
@@ -83,6 +83,7 @@ impl Screen {
     /// # Errors
     /// Returns an error if writing fails, for example because the disk is full. A closed pipe is not an error.
     pub fn print(&self, text: &str) -> Result<(), CommandError> {
+        let text = printable(text, self.stdout_style.color);
         let mut stdout = io::stdout().lock();
         match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
             Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
@@ -94,6 +95,7 @@ impl Screen {
 
     /// Prints on standard error. Errors are ignored.
     pub fn eprint(&self, text: &str) {
+        let text = printable(text, self.stderr_style.color);
         let mut stderr = io::stderr().lock();
         let _ = stderr.write_all(text.as_bytes()).and_then(|()| stderr.flush());
     }

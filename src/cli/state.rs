@@ -106,6 +106,11 @@ async fn record_facts(
             return Err(not_recorded(address));
         }
     }
+    for fact in &edit.facts {
+        if let Fact::Moved { from, to } = fact {
+            check_can_move(&recorded, from, to)?;
+        }
+    }
     ledger.begin(&recorded).await?;
     let entries: Vec<Entry> = edit.facts.into_iter().map(|fact| Entry::FactRecorded { fact }).collect();
     for entry in &entries {
@@ -113,6 +118,22 @@ async fn record_facts(
     }
     ledger.append(&entries).await?;
     ledger.compact(&recorded).await?;
+    Ok(())
+}
+
+/// Checks that a record can be moved to the address `to`: it is of the same kind, and has no record or open request yet.
+fn check_can_move(recorded: &Recorded, from: &Address, to: &Address) -> Result<(), CommandError> {
+    if from.kind != to.kind {
+        return Err(CommandError::new(format!("`{from}` cannot be moved to `{to}`, which is of another kind"))
+            .with_help(format!("Move it to an address in `{}`.", from.kind.manifest_table())));
+    }
+    if recorded.contains(to) || recorded.has_open_intent(to) {
+        return Err(CommandError::new(format!("`{to}` is already recorded, so `{from}` cannot be moved there"))
+            .with_help(format!(
+                "Choose another address. If the record of `{to}` is wrong, first remove it with `floe state rm {to}`. \
+                 The resource stays on Confluent Cloud."
+            )));
+    }
     Ok(())
 }
 

@@ -25,6 +25,7 @@ pub fn run(global: &GlobalOptions, process: &ProcessEnvironment, screen: &Screen
         environment: &environment.name,
         identity: &environment.identity,
         simulated: environment.simulator.is_some(),
+        hosts: &environment.hosts_outside_confluent(),
         rows: &rows,
         context: &context,
     };

@@ -13,13 +13,14 @@ use crate::{
     graph::Graph,
     manifest::{InvalidProject, Project},
     planning,
+    render::json_text,
     resource::{Problem, SourceLocation},
 };
 
 /// Loads the project, lints its SQL and prints the problems. Without `--env`, every environment is checked.
 pub fn run(global: &GlobalOptions, process: &ProcessEnvironment, screen: &Screen) -> Result<Exit, CommandError> {
     let (mut found, mut checked) = (Vec::new(), Vec::new());
-    for environment in environments_to_check(global)? {
+    for environment in environments_to_check(global, process)? {
         let global = GlobalOptions { environment, ..global.clone() };
         match planning::load_desired(&project::manifest_inputs(&global, process)) {
             Ok(graph) => {
@@ -87,11 +88,14 @@ fn problem_key((problem, level): &(Problem, ProblemLevel)) -> ProblemKey {
 
 /// Returns the environments to check: the one in `--env`, or all. If the manifest itself is broken, only the default
 /// environment is checked, which reports the problem.
-fn environments_to_check(global: &GlobalOptions) -> Result<Vec<Option<String>>, CommandError> {
+fn environments_to_check(
+    global: &GlobalOptions,
+    process: &ProcessEnvironment,
+) -> Result<Vec<Option<String>>, CommandError> {
     if global.environment.is_some() {
         return Ok(vec![global.environment.clone()]);
     }
-    match crate::manifest::environment_names(&global.folder) {
+    match crate::manifest::environment_names(&project::manifest_inputs(global, process)) {
         Ok(names) if !names.is_empty() => Ok(names.into_iter().map(Some).collect()),
         _ => Ok(vec![None]),
     }
@@ -105,9 +109,7 @@ fn print_problems(
     screen: &Screen,
 ) -> Result<(), CommandError> {
     match global.format {
-        OutputFormat::Json => {
-            screen.print(&format!("{}\n", serde_json::to_string_pretty(&problems::problems_json(unique_problems))?))
-        }
+        OutputFormat::Json => screen.print(&json_text(&problems::problems_json(unique_problems))?),
         OutputFormat::Text => {
             screen.eprint(&problems::draw_problems(unique_problems, screen.stderr_style));
             let errors = unique_problems.iter().filter(|(_, rank)| rank.is_error).count();

@@ -4,6 +4,7 @@ use serde::Serialize;
 use url::Url;
 
 use super::{Error, ErrorKind, Method, Result, endpoints::Endpoints, key::Api};
+use crate::resource::ForeignText;
 
 /// A call to one of the two APIs, as the operations describe it.
 #[derive(Clone)]
@@ -62,7 +63,7 @@ impl ApiCall {
             method: self.method.clone(),
             url: without_query(&self.url),
             status: None,
-            detail: detail.into(),
+            detail: ForeignText::from(detail.into()),
             request_id: None,
             has_service_body: false,
             help: None,

@@ -16,16 +16,19 @@ use super::{
     Credentials, Endpoints, Error, ErrorKind, Headers, HttpRequest, HttpResponse, Method, RateLimits, Result,
     Transport,
     call::{ApiCall, without_query},
-    endpoints::may_forward_key,
     https,
     rate_limit::RateLimiter,
     response_error,
     retry::{self, AttemptFailure, MAX_ATTEMPTS, MAX_CALL_DURATION, RequestedWait, RetryVerdict},
 };
-use crate::resource::{Redactor, ServiceTime};
+use crate::resource::{ForeignText, Redactor, ServiceTime, visible};
 
 /// The most redirects that one call follows, which is as many as Confluent's own command-line tool follows.
 const MAX_REDIRECTS: usize = 5;
+
+/// The most attempts of one call that run into the time limit of an exchange. A server that is that slow, or that sends
+/// informational responses without end, is not asked for minutes.
+const MAX_SLOW_ATTEMPTS: u32 = 2;
 
 /// How long a call may fail before the user is notified.
 const NOTICE_DELAY: Duration = Duration::from_secs(2);
@@ -94,7 +97,7 @@ impl CloudClient {
         CloudClient(Arc::new(ApiConnection {
             transport,
             endpoints,
-            redactor: Redactor::for_keys(credentials.secret_spellings()),
+            redactor: Redactor::for_keys(credentials.secret_texts()),
             credentials,
             rate_limiter: RateLimiter::new(limits),
             jitter: Mutex::new(fastrand::Rng::with_seed(seed)),
@@ -167,15 +170,28 @@ impl CloudClient {
                 Err(self.invalid_response(call, &response, "it is an HTML page"))
             }
             200..300 => Ok(response),
-            _ => Err(self.sanitize_error(response_error::error_from_response(call, &response))),
+            _ => {
+                Err(self
+                    .sanitize_error(self.explain_wrong_key(call, response_error::error_from_response(call, &response))))
+            }
         }
     }
 
-    /// Returns `error` without any part of an API key and without characters that control a terminal.
+    /// Returns `error` with the likely cause of a 401 or 403 if one key is set for both APIs.
+    fn explain_wrong_key(&self, call: &ApiCall, error: Error) -> Error {
+        let is_denied = matches!(error.kind, ErrorKind::Unauthorized | ErrorKind::Forbidden);
+        if !is_denied || !self.0.credentials.are_same_key() {
+            return error;
+        }
+        let help = [error.help.unwrap_or_default(), response_error::wrong_kind_help(call.api)].join(" ");
+        Error { help: Some(help.trim().to_owned()), ..error }
+    }
+
+    /// Returns `error` without any part of an API key, and with characters that control a terminal spelled out.
     pub(super) fn sanitize_error(&self, error: Error) -> Error {
         let request_id = error.request_id.map(|id| self.sanitize_text(id.replace('\n', "")));
         Error {
-            detail: self.sanitize_text(error.detail),
+            detail: self.sanitize_foreign(error.detail),
             request_id: request_id.map(|id| id.chars().take(MAX_REQUEST_ID_LENGTH).collect()),
             help: error.help.map(|help| self.sanitize_text(help)),
             ..error
@@ -195,17 +211,23 @@ impl CloudClient {
         self.sanitize_error(Error { help, ..response_error::error_with_response(call, kind, response, detail) })
     }
 
-    /// Returns a server's text in a form that may be shown: without any part of an API key and without characters
-    /// that control a terminal.
+    /// Returns a value without any part of an API key. Its other characters stay as they are, because it is compared.
+    pub(super) fn redact_keys(&self, text: String) -> String {
+        if text.is_empty() { text } else { self.0.redactor.redact(&text) }
+    }
+
+    /// Returns a server's text without any part of an API key.
+    pub(super) fn sanitize_foreign(&self, text: ForeignText) -> ForeignText {
+        text.map(|text| self.0.redactor.redact(text))
+    }
+
+    /// Returns a server's text in a form that may be shown: without any part of an API key, and with characters that
+    /// control a terminal spelled out.
     pub(super) fn sanitize_text(&self, text: String) -> String {
         if text.is_empty() {
             return text;
         }
-        let text = self.0.redactor.redact(&text);
-        // Control characters, and characters that change the direction of text.
-        let is_unsafe = |c: char| c.is_control() || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-        let kept = text.chars().map(|c| if c == '\t' { ' ' } else { c });
-        kept.filter(|c| !is_unsafe(*c) || *c == '\n').collect()
+        visible(&self.0.redactor.redact(&text)).into_owned()
     }
 
     /// Returns `response` in a form that may be quoted. Excerpts are cut only after this, because part of a key would
@@ -226,7 +248,7 @@ impl CloudClient {
         // Excludes the wait for the rate limiter, which may be long and is not a failure.
         let mut elapsed = Duration::ZERO;
         let mut url = call.url.clone();
-        let (mut attempt, mut redirects) = (1, 0);
+        let (mut attempt, mut redirects, mut slow_attempts) = (1, 0, 0);
         loop {
             let (outcome, took) = self.send_once(call, &url, &authorization, elapsed).await;
             elapsed = elapsed.saturating_add(took);
@@ -237,7 +259,7 @@ impl CloudClient {
             }
             match verdict {
                 RetryVerdict::Answered(response) if (300..400).contains(&response.status) => {
-                    url = redirect_target(call, &url, &response)?;
+                    url = redirect_target(&self.0.endpoints, call, &url, &response)?;
                     redirects += 1;
                     if redirects > MAX_REDIRECTS {
                         let detail =
@@ -246,6 +268,7 @@ impl CloudClient {
                     }
                 }
                 RetryVerdict::Answered(response) => return Ok(response),
+                RetryVerdict::Permanent(detail) => return Err(connection_error(call, detail)),
                 RetryVerdict::Uncertain(failure) => return Err(uncertain_error(call, &failure)),
                 RetryVerdict::TooLarge(detail) => return Err(call.error(ErrorKind::TooLarge, detail)),
                 RetryVerdict::Retry(failure, requested_wait) => {
@@ -255,7 +278,8 @@ impl CloudClient {
                     }
                     let max_duration = retry::max_remaining(attempt, requested_wait, took, elapsed);
                     elapsed = elapsed.saturating_add(wait);
-                    if attempt >= MAX_ATTEMPTS || elapsed > MAX_CALL_DURATION {
+                    slow_attempts += u32::from(took >= https::EXCHANGE_TIMEOUT);
+                    if attempt >= MAX_ATTEMPTS || elapsed > MAX_CALL_DURATION || slow_attempts >= MAX_SLOW_ATTEMPTS {
                         return Err(exhausted_error(call, &failure, attempt));
                     }
                     let notice_delay = if matches!(requested_wait, RequestedWait::AllCalls(_)) {
@@ -368,7 +392,7 @@ impl fmt::Debug for CloudClient {
 ///
 /// # Errors
 /// When the API key must not be sent to the target, the method cannot be kept, or the redirect is invalid.
-fn redirect_target(call: &ApiCall, from: &Url, response: &HttpResponse) -> Result<Url> {
+fn redirect_target(endpoints: &Endpoints, call: &ApiCall, from: &Url, response: &HttpResponse) -> Result<Url> {
     let redirect_error = |kind, detail: String| Err(response_error::error_with_response(call, kind, response, detail));
     let keeps_method = matches!(response.status, 307 | 308);
     match response.status {
@@ -395,10 +419,14 @@ fn redirect_target(call: &ApiCall, from: &Url, response: &HttpResponse) -> Resul
         return redirect_error(ErrorKind::InvalidResponse, "a redirect without a valid `Location`".to_owned());
     };
     to.set_fragment(None);
-    if !may_forward_key(from, &to) {
+    if !endpoints.may_forward_key(from, &to) {
         let host = to.host_str().unwrap_or_default();
         let detail = format!("redirected to {}://{host}, where the API key must not be sent", to.scheme());
-        return redirect_error(ErrorKind::Rejected, detail);
+        let has_credentials = !to.username().is_empty() || to.password().is_some();
+        let export_command = endpoints.export_command(&to).filter(|_| !has_credentials);
+        let help =
+            export_command.map(|command| format!("If you trust this host, allow it where floe runs:\n\n{command}"));
+        return redirect_error(ErrorKind::Rejected, detail).map_err(|error| Error { help, ..error });
     }
     Ok(to)
 }
@@ -413,12 +441,7 @@ fn exhausted_error(call: &ApiCall, failure: &AttemptFailure, attempts: u32) -> E
     let times = if attempts == 1 { "one attempt".to_owned() } else { format!("{attempts} attempts") };
     let error = error_from_failure(call, ErrorKind::Unreachable, failure, &format!("gave up after {times}"));
     let help = match failure {
-        AttemptFailure::NoResponse(detail) if detail.contains("certificate") => Some(
-            "Add your company's certificate authority to the system's root certificates, or to the file that \
-             `SSL_CERT_FILE` names."
-                .to_owned(),
-        ),
-        AttemptFailure::NoResponse(_) => response_error::help_for(ErrorKind::Unreachable, call),
+        AttemptFailure::NoResponse(detail) => connection_help(call, detail),
         AttemptFailure::ErrorResponse(response) if response.status == 429 => Some(
             "The service's rate limits are per address, and another client behind the same address may be using them up. Try again \
              later, or lower this run's own limits."
@@ -429,6 +452,26 @@ fn exhausted_error(call: &ApiCall, failure: &AttemptFailure, attempts: u32) -> E
         }
     };
     Error { help, ..error }
+}
+
+/// Returns the error for a call that was not sent, because no connection to the host can be made.
+fn connection_error(call: &ApiCall, detail: String) -> Error {
+    Error { help: connection_help(call, &detail), ..call.error(ErrorKind::Unreachable, detail) }
+}
+
+/// Returns the next step for a call without a response.
+fn connection_help(call: &ApiCall, detail: &str) -> Option<String> {
+    if detail.contains("certificate") {
+        let text = "Add your company's certificate authority to the system's root certificates, or to the file that \
+                    `SSL_CERT_FILE` names.";
+        return Some(text.to_owned());
+    }
+    if detail == https::NO_TLS {
+        let text = "This port does not use TLS. For a simulator on this machine, write `http://` instead of `https://`. \
+                    Otherwise check the port, and the proxy in `HTTPS_PROXY`.";
+        return Some(text.to_owned());
+    }
+    response_error::help_for(ErrorKind::Unreachable, call)
 }
 
 /// Returns the error for `failure`, with `note` in parentheses after its detail.

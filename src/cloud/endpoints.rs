@@ -1,12 +1,17 @@
-//! The origins of the two APIs for one environment, and the check that an origin may be used at all.
+//! The origins of the two APIs for one environment.
 
-use url::{Host, Url};
+use url::Url;
 
-use crate::resource::EnvironmentIdentity;
+use crate::resource::{EnvironmentIdentity, is_confluent_origin};
 
-use super::key::Api;
+use super::{
+    AllowedOrigins,
+    key::Api,
+    origin::{InvalidOrigin, check_origin, origin_of},
+};
 
-/// The origins of the two APIs that serve an environment, and the environment's identity.
+/// The origins of the two APIs that serve an environment, and the environment's identity. Each origin is a host of
+/// Confluent Cloud, or is allowed by the environment of the process.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Endpoints {
     /// The checked origin for statements.
@@ -15,16 +20,30 @@ pub struct Endpoints {
     cloud: Url,
     /// The environment's identity, with its cloud in lower case.
     identity: EnvironmentIdentity,
+    /// The other origins that may receive a key, for redirects and for endpoints that the service names.
+    allowed: AllowedOrigins,
 }
 
-/// An endpoint that must not be used, because it is not an origin or would send keys unencrypted.
+/// An endpoint that no API key is sent to.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{given}` is not a valid endpoint: {why} (use an origin like `https://api.confluent.cloud`)")]
-pub struct InvalidOrigin {
-    /// The endpoint that was given, without any text before an `@`.
-    pub given: String,
-    /// The reason why the endpoint is invalid.
-    pub why: &'static str,
+pub enum EndpointError {
+    /// The endpoint is not an origin, or would send keys unencrypted.
+    #[error(transparent)]
+    Invalid(#[from] InvalidOrigin),
+    /// The endpoints are not hosts of Confluent Cloud, and the environment of the process does not allow them.
+    #[error("{} of Confluent Cloud, so no API key is sent there", not_hosts(.origins))]
+    NotAllowed {
+        /// The origins that are not allowed.
+        origins: Vec<String>,
+        /// The shell command that allows them.
+        export_command: String,
+    },
+}
+
+/// Returns "`a` is not a host" or "`a` and `b` are not hosts".
+fn not_hosts(origins: &[String]) -> String {
+    let quoted: Vec<String> = origins.iter().map(|origin| format!("`{origin}`")).collect();
+    format!("{} {}", quoted.join(" and "), if quoted.len() == 1 { "is not a host" } else { "are not hosts" })
 }
 
 impl Endpoints {
@@ -39,29 +58,30 @@ impl Endpoints {
     /// Returns the region's private endpoint by its documented name,
     /// `https://flink.{region}.{cloud}.private.confluent.cloud`, for callers that cannot look it up with
     /// [`super::CloudClient::private_endpoint`]. Pools stay on the public host. For a network's own endpoint, use
-    /// [`Endpoints::with_flink_origin`].
+    /// [`Endpoints::with_origins`].
     pub fn private(identity: &EnvironmentIdentity) -> Result<Self, InvalidOrigin> {
         Endpoints::in_domain(identity, "private.confluent.cloud")
     }
 
-    /// Returns endpoints with the origins that the project configures.
-    pub fn from_origins(
-        flink_origin: &str,
-        cloud_origin: &str,
-        identity: &EnvironmentIdentity,
-    ) -> Result<Self, InvalidOrigin> {
-        let identity = EnvironmentIdentity { cloud: identity.cloud.to_ascii_lowercase(), ..identity.clone() };
-        Ok(Endpoints { flink: check_origin(flink_origin)?, cloud: check_origin(cloud_origin)?, identity })
+    /// Returns the same endpoints, with permission to send keys to these other origins.
+    pub fn allowing(self, allowed: AllowedOrigins) -> Self {
+        Endpoints { allowed, ..self }
     }
 
-    /// Returns the same endpoints with `origin` for statements.
-    pub fn with_flink_origin(self, origin: &str) -> Result<Self, InvalidOrigin> {
-        Ok(Endpoints { flink: check_origin(origin)?, ..self })
-    }
-
-    /// Returns the same endpoints with `origin` for pools and regions.
-    pub fn with_cloud_origin(self, origin: &str) -> Result<Self, InvalidOrigin> {
-        Ok(Endpoints { cloud: check_origin(origin)?, ..self })
+    /// Returns the same endpoints with other origins: `flink` for statements, `cloud` for pools and regions.
+    ///
+    /// # Errors
+    /// When one of them is not an origin, or may not receive a key.
+    pub fn with_origins(self, flink: Option<&str>, cloud: Option<&str>) -> Result<Self, EndpointError> {
+        let (flink, cloud) = (flink.map(check_origin).transpose()?, cloud.map(check_origin).transpose()?);
+        let mut refused: Vec<&Url> =
+            [&flink, &cloud].into_iter().flatten().filter(|url| !self.may_receive_key(url)).collect();
+        refused.dedup();
+        if !refused.is_empty() {
+            let origins = refused.iter().map(|url| origin_of(url)).collect();
+            return Err(EndpointError::NotAllowed { origins, export_command: self.allowed.export_command(refused) });
+        }
+        Ok(Endpoints { flink: flink.unwrap_or(self.flink), cloud: cloud.unwrap_or(self.cloud), ..self })
     }
 
     /// Returns the origin for statements.
@@ -77,6 +97,27 @@ impl Endpoints {
     /// Returns the environment's identity, with its cloud in lower case.
     pub fn identity(&self) -> &EnvironmentIdentity {
         &self.identity
+    }
+
+    /// Returns whether an API key may be sent to `url`, which the project or the service names.
+    pub(super) fn may_receive_key(&self, url: &Url) -> bool {
+        self.allowed.allows(url)
+    }
+
+    /// Returns whether a key for `from` may also be sent to `to`, the target of a redirect: on the same origin, if both
+    /// are hosts of Confluent Cloud over TLS, or if the environment of the process allows `to`. The service redirects
+    /// from a region's host to neighboring hosts, and Confluent's own command-line tool keeps the key there too.
+    pub(super) fn may_forward_key(&self, from: &Url, to: &Url) -> bool {
+        if !to.username().is_empty() || to.password().is_some() {
+            return false;
+        }
+        let are_both_confluents = is_confluent_host(from) && is_confluent_host(to);
+        from.origin() == to.origin() || are_both_confluents || self.allowed.contains(to)
+    }
+
+    /// Returns the shell command that allows `url` to receive keys, or `None` if no variable can allow it.
+    pub(super) fn export_command(&self, url: &Url) -> Option<String> {
+        check_origin(&origin_of(url)).ok().map(|url| self.allowed.export_command([&url]))
     }
 
     /// Returns the origin of `api`.
@@ -100,63 +141,16 @@ impl Endpoints {
                 why: "the cloud and the region may contain only letters, digits and `-`",
             });
         }
-        Endpoints::from_origins(&given, Endpoints::CLOUD_ORIGIN, identity)
+        Ok(Endpoints {
+            flink: check_origin(&given)?,
+            cloud: check_origin(Endpoints::CLOUD_ORIGIN)?,
+            identity: EnvironmentIdentity { cloud, ..identity.clone() },
+            allowed: AllowedOrigins::default(),
+        })
     }
-}
-
-/// Returns `text` as a URL if it is an `https://` origin, or an `http://` origin on loopback. An origin has a scheme,
-/// a host and a port, and nothing else.
-pub fn check_origin(text: &str) -> Result<Url, InvalidOrigin> {
-    // The text before an `@` may be a key that was put there by mistake.
-    let given = text.rsplit_once('@').map_or_else(|| text.to_owned(), |(_, rest)| format!("…@{rest}"));
-    let invalid = |why| Err(InvalidOrigin { given, why });
-    let Ok(url) = Url::parse(text) else { return invalid("it is not a URL") };
-    if !url.username().is_empty() || url.password().is_some() {
-        return invalid("keys belong in environment variables, not in a URL");
-    }
-    if url.host().is_none() {
-        return invalid("it has no host");
-    }
-    if !matches!(url.path(), "" | "/") || url.query().is_some() || url.fragment().is_some() {
-        return invalid("it must not have a path, query or fragment");
-    }
-    match url.scheme() {
-        "https" => Ok(url),
-        "http" if is_loopback(&url) => Ok(url),
-        "http" => invalid("keys are sent over `http://` only to this machine (`localhost`, `127.0.0.1`, `[::1]`)"),
-        _ => invalid("its scheme is neither `https` nor `http`"),
-    }
-}
-
-/// Returns whether a key for `from` may also be sent to `to`, the target of a redirect: on the same origin, or if
-/// both are hosts of Confluent Cloud over TLS. The service redirects from a region's host to neighboring hosts, and
-/// Confluent's own command-line tool keeps the key there too.
-pub(super) fn may_forward_key(from: &Url, to: &Url) -> bool {
-    if !to.username().is_empty() || to.password().is_some() {
-        return false;
-    }
-    from.origin() == to.origin() || (is_confluent_host(from) && is_confluent_host(to))
-}
-
-/// Returns whether a key may be sent to `to`, which the service names in a response from `asked`. Trusted are
-/// Confluent Cloud's own hosts over TLS, no matter where the response came from (a proxy passes on what the service
-/// says), and the origin that was asked.
-pub(super) fn is_trusted_endpoint(asked: &Url, to: &Url) -> bool {
-    is_confluent_host(to) || asked.origin() == to.origin()
 }
 
 /// Returns whether `url` is on a host of Confluent Cloud over TLS.
 fn is_confluent_host(url: &Url) -> bool {
-    let Some(Host::Domain(host)) = url.host() else { return false };
-    url.scheme() == "https" && (host == "confluent.cloud" || host.ends_with(".confluent.cloud"))
-}
-
-/// Returns whether the host of `url` is this machine.
-fn is_loopback(url: &Url) -> bool {
-    match url.host() {
-        Some(Host::Domain(name)) => name == "localhost",
-        Some(Host::Ipv4(address)) => address.is_loopback(),
-        Some(Host::Ipv6(address)) => address.is_loopback(),
-        None => false,
-    }
+    is_confluent_origin(&origin_of(url))
 }

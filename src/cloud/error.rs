@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::Method;
-use crate::resource::Secrets;
+use crate::resource::{ForeignText, Secrets};
 
 /// The result of a call.
 pub type Result<T> = std::result::Result<T, Error>;
@@ -44,7 +44,7 @@ pub struct Error {
     /// The status of the response, if there was one.
     pub status: Option<u16>,
     /// The message of the service or of the transport.
-    pub detail: String,
+    pub detail: ForeignText,
     /// The `X-Request-Id` of the response, for Confluent's support.
     pub request_id: Option<Box<str>>,
     /// Whether the body is one of the service's own error bodies, which have a list `errors`. A gateway's is not.
@@ -73,7 +73,7 @@ impl Error {
 
     /// Returns the error with the values of `secrets` redacted. The service may quote the SQL that it received.
     pub fn redacted(mut self, secrets: &Secrets) -> Error {
-        self.detail = secrets.redact(&self.detail);
+        self.detail = self.detail.map(|text| secrets.redact(text));
         self
     }
 }

@@ -15,16 +15,22 @@ pub(super) struct TransportLimits {
     pub(super) total_timeout: Duration,
     /// The largest response body in bytes.
     pub(super) max_body_bytes: usize,
+    /// The most bytes in all header fields of a response.
+    pub(super) max_header_bytes: usize,
 }
 
 /// The longest time that one exchange may take.
 pub(super) const EXCHANGE_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// The most header fields of a response. The service sends about 30.
+const MAX_HEADER_FIELDS: usize = 100;
 
 /// The limits that [`HttpsTransport::new`] uses.
 const DEFAULT_LIMITS: TransportLimits = TransportLimits {
     connect_timeout: Duration::from_secs(10),
     total_timeout: EXCHANGE_TIMEOUT,
     max_body_bytes: 32 << 20,
+    max_header_bytes: 64 << 10,
 };
 
 /// Sends requests over the network. Certificates are checked against the system's root certificates. On Linux, if
@@ -57,7 +63,7 @@ impl HttpsTransport {
 
     /// Creates a transport with the given limits.
     pub(super) fn with_limits(limits: TransportLimits) -> Result<Self, HttpsSetupError> {
-        let setup_error = |error: reqwest::Error| HttpsSetupError(error_with_causes(&error));
+        let setup_error = |error: reqwest::Error| HttpsSetupError(error_with_causes(&error, limits));
         let ring = rustls::crypto::ring::default_provider();
         // reqwest uses the provider of the process. If one is installed already, that one is used.
         let _ = ring.clone().install_default();
@@ -85,7 +91,13 @@ impl HttpsTransport {
         if !request.body.is_empty() {
             builder = builder.body(request.body);
         }
-        let mut response = builder.send().await.map_err(transport_error)?;
+        let mut response = builder.send().await.map_err(|error| transport_error(error, self.limits))?;
+        let header_bytes: usize =
+            response.headers().iter().map(|(name, value)| name.as_str().len() + value.len()).sum();
+        if header_bytes > self.limits.max_header_bytes {
+            let limit = self.limits.max_header_bytes;
+            return Err(TransportError::TooLarge(format!("the headers of the response are larger than {limit} bytes")));
+        }
         let headers = Headers::from(response.headers().clone());
         let too_large =
             || TransportError::TooLarge(format!("the response is larger than {} bytes", self.limits.max_body_bytes));
@@ -93,7 +105,7 @@ impl HttpsTransport {
             return Err(too_large());
         }
         let mut body = Vec::new();
-        while let Some(piece) = response.chunk().await.map_err(body_error)? {
+        while let Some(piece) = response.chunk().await.map_err(|error| body_error(error, self.limits))? {
             if body.len().saturating_add(piece.len()) > self.limits.max_body_bytes {
                 return Err(too_large());
             }
@@ -117,30 +129,78 @@ fn client_builder(limits: TransportLimits) -> ClientBuilder {
         .redirect(redirect::Policy::none())
         .retry(reqwest::retry::never())
         .referer(false)
+        .http1_max_headers(MAX_HEADER_FIELDS)
+        .http2_max_header_list_size(u32::try_from(limits.max_header_bytes).unwrap_or(u32::MAX))
         // Shorter than the idle timeout of common load balancers, because a request on a connection that they have
         // dropped is lost.
         .pool_idle_timeout(Duration::from_secs(20))
 }
 
+/// The message for a server that does not answer in TLS.
+pub(super) const NO_TLS: &str = "the server does not use TLS, but the address begins with `https://`";
+
+/// What the systems say about a host name that does not exist. Other failures of name resolution may pass.
+const UNKNOWN_HOST_MESSAGES: [&str; 5] = [
+    "Name or service not known",
+    "No address associated with hostname",
+    "Name does not resolve",
+    "nodename nor servname provided, or not known",
+    "No such host is known",
+];
+
 /// Returns the transport error for a request that failed. Without a connection nothing was sent. With one, the
 /// request may have arrived.
-fn transport_error(error: reqwest::Error) -> TransportError {
-    let detail = error_with_causes(&error);
-    if error.is_connect() || error.is_builder() {
-        TransportError::BeforeSending(detail)
-    } else {
-        TransportError::AfterSending(detail)
+fn transport_error(error: reqwest::Error, limits: TransportLimits) -> TransportError {
+    let detail = error_with_causes(&error, limits);
+    if error.is_builder() {
+        return TransportError::Permanent(detail);
+    }
+    if !error.is_connect() {
+        return TransportError::AfterSending(detail);
+    }
+    match find_cause::<rustls::Error>(&error) {
+        Some(rustls::Error::InvalidMessage(rustls::InvalidMessage::InvalidContentType)) => {
+            TransportError::Permanent(NO_TLS.to_owned())
+        }
+        // A clock that is wrong is not right a moment later either.
+        Some(rustls::Error::InvalidCertificate(_)) => TransportError::Permanent(detail),
+        _ if UNKNOWN_HOST_MESSAGES.iter().any(|message| detail.contains(message)) => TransportError::Permanent(detail),
+        _ => TransportError::BeforeSending(detail),
     }
 }
 
+/// Returns the first cause of `error` of type `E`. The source of an IO error is that of the error inside it, so the error
+/// inside is looked at first.
+fn find_cause<E: std::error::Error + 'static>(error: &reqwest::Error) -> Option<&E> {
+    let mut cause = error.source();
+    while let Some(next) = cause {
+        if let Some(found) = next.downcast_ref::<E>() {
+            return Some(found);
+        }
+        let inner = next.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
+        cause = match inner {
+            Some(inner) => Some(inner),
+            None => next.source(),
+        };
+    }
+    None
+}
+
 /// Returns the error for a response whose body could not be read to its end.
-fn body_error(error: reqwest::Error) -> TransportError {
-    TransportError::AfterSending(format!("the response was cut short: {}", error_with_causes(&error)))
+fn body_error(error: reqwest::Error, limits: TransportLimits) -> TransportError {
+    TransportError::AfterSending(format!("the response was cut short: {}", error_with_causes(&error, limits)))
 }
 
 /// Returns the causes of `error` as one text. The URL is left out, because callers print it themselves without its
 /// query.
-fn error_with_causes(error: &reqwest::Error) -> String {
+fn error_with_causes(error: &reqwest::Error, limits: TransportLimits) -> String {
+    if error.is_timeout() {
+        let (what, limit) = match error.is_connect() {
+            true => ("connection", limits.connect_timeout),
+            false => ("complete response", limits.total_timeout),
+        };
+        return format!("no {what} within {limit:?}");
+    }
     let mut causes = Vec::new();
     let mut cause = error.source();
     while let Some(next) = cause {
@@ -150,9 +210,6 @@ fn error_with_causes(error: &reqwest::Error) -> String {
             causes.push(text);
         }
         cause = next.source();
-    }
-    if error.is_timeout() && causes.is_empty() {
-        causes.push("the request timed out".to_owned());
     }
     if causes.is_empty() { "the request failed".to_owned() } else { causes.join(": ") }
 }

@@ -41,9 +41,8 @@ impl ApiKey {
         BASE64_STANDARD.encode(format!("{}:{}", self.id, self.secret))
     }
 
-    /// Returns the texts of this key that must be redacted, in every form in which they may come back: as they are,
-    /// in JSON and in a URL.
-    fn secret_spellings(&self) -> Vec<String> {
+    /// Returns the texts of this key that must be redacted.
+    fn secret_texts(&self) -> impl Iterator<Item = String> {
         // Confluent's secrets have 64 characters and its ids 16. Redacting texts shorter than the limits below would
         // only tear holes into ordinary words.
         /// The shortest secret that is redacted, in bytes.
@@ -53,11 +52,7 @@ impl ApiKey {
         let secrets =
             [self.basic_token(), self.secret.clone()].into_iter().filter(|text| text.len() >= SHORTEST_SECRET);
         let id = Some(self.id.clone()).filter(|id| id.len() >= SHORTEST_ID);
-        let spellings = |text: String| {
-            let in_url: String = url::form_urlencoded::byte_serialize(text.as_bytes()).collect();
-            [text.replace('/', "\\/"), in_url, text]
-        };
-        secrets.chain(id).flat_map(spellings).collect()
+        secrets.chain(id)
     }
 }
 
@@ -86,8 +81,13 @@ impl Credentials {
         }
     }
 
+    /// Returns whether the same key is set for both APIs, which cannot work: each API has keys of its own.
+    pub(super) fn are_same_key(&self) -> bool {
+        matches!((&self.flink, &self.cloud), (Some(flink), Some(cloud)) if flink.authorization() == cloud.authorization())
+    }
+
     /// Returns the texts of all keys that must be redacted.
-    pub(super) fn secret_spellings(&self) -> impl Iterator<Item = String> {
-        [&self.flink, &self.cloud].into_iter().flatten().flat_map(ApiKey::secret_spellings)
+    pub(super) fn secret_texts(&self) -> impl Iterator<Item = String> {
+        [&self.flink, &self.cloud].into_iter().flatten().flat_map(ApiKey::secret_texts)
     }
 }

@@ -9,6 +9,7 @@
 //!        └──── wire, pagination ◀─────────┴─▶ response_error ─▶ Error
 //! ```
 
+mod allowed_origins;
 mod call;
 mod client;
 mod endpoints;
@@ -16,6 +17,7 @@ mod error;
 mod https;
 mod key;
 mod new_statement;
+mod origin;
 mod pagination;
 mod pools;
 mod rate_limit;
@@ -31,13 +33,15 @@ mod wire;
 #[cfg(test)]
 mod tests;
 
+pub use allowed_origins::AllowedOrigins;
 pub use client::{CloudClient, RetryNotice};
-pub use endpoints::{Endpoints, InvalidOrigin, check_origin};
+pub use endpoints::{EndpointError, Endpoints};
 pub use error::{Error, ErrorKind, Result};
 pub use http::Method;
 pub use https::{HttpsSetupError, HttpsTransport};
 pub use key::{ApiKey, Credentials};
 pub use new_statement::NewStatement;
+pub use origin::{InvalidOrigin, check_origin};
 pub use pagination::Listing;
 pub use rate_limit::RateLimits;
 pub use region::Region;

@@ -1,7 +1,11 @@
 //! Reads lists that come in pages, and returns the whole list or an error.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
+use tokio::time::Instant;
 use url::Url;
 
 use super::{
@@ -17,6 +21,10 @@ const MAX_PAGE_SIZE: usize = 100;
 const MAX_STALE_PAGES: u32 = 20;
 /// The most items of one list, as many as 1,000 pages hold. This is far more than an environment has.
 const MAX_ITEMS: usize = 100_000;
+/// The most bytes of all pages of one list together, in MiB. 100,000 statements with 2 KiB of SQL each fit.
+const MAX_LIST_MIB: usize = 256;
+/// The longest time that the pages of one list take together.
+const MAX_LIST_DURATION: Duration = Duration::from_secs(15 * 60);
 
 /// The items that a list held.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,6 +47,7 @@ impl CloudClient {
         let mut listed = Listing { items: BTreeMap::new(), unreadable: BTreeMap::new() };
         let (mut seen_tokens, mut token) = (BTreeSet::new(), None::<String>);
         let (mut page_size, mut requested, mut stale_pages) = (MAX_PAGE_SIZE, 0_usize, 0);
+        let mut budget = ListBudget::new();
         while requested < MAX_ITEMS {
             let sized = call.clone().with_query("page_size", &page_size.to_string());
             let page_call = token.iter().fold(sized, |call, token| call.with_query("page_token", token));
@@ -51,6 +60,7 @@ impl CloudClient {
                 answer => answer?,
             };
             requested = requested.saturating_add(page_size);
+            budget.spend(response.body.len()).map_err(|(kind, why)| call.error(kind, why))?;
             let page: WirePage<S> = self.decode_page(&call, &response)?;
             let next = page.next.clone();
             let has_new_items = listed.add_page(page, &key);
@@ -67,6 +77,38 @@ impl CloudClient {
         }
         let detail = format!("the list does not end: there are more pages after {MAX_ITEMS} items");
         Err(call.error(ErrorKind::InvalidResponse, detail))
+    }
+}
+
+/// What the pages of one list have taken so far.
+struct ListBudget {
+    /// When reading the list began.
+    began: Instant,
+    /// The bytes of all pages.
+    bytes: usize,
+}
+
+impl ListBudget {
+    /// Returns the budget of a list of which nothing has been read.
+    fn new() -> Self {
+        ListBudget { began: Instant::now(), bytes: 0 }
+    }
+
+    /// Adds a page.
+    ///
+    /// # Errors
+    /// Returns the bound that the pages exceed together.
+    fn spend(&mut self, bytes: usize) -> std::result::Result<(), (ErrorKind, String)> {
+        self.bytes = self.bytes.saturating_add(bytes);
+        if self.bytes > MAX_LIST_MIB << 20 {
+            let why = format!("the pages of the list are larger than {MAX_LIST_MIB} MiB together");
+            return Err((ErrorKind::TooLarge, why));
+        }
+        if self.began.elapsed() > MAX_LIST_DURATION {
+            let why = format!("the list took longer than {} minutes", MAX_LIST_DURATION.as_secs() / 60);
+            return Err((ErrorKind::Unreachable, why));
+        }
+        Ok(())
     }
 }
 
@@ -96,4 +138,17 @@ fn page_token(base: &Url, next: &str) -> Option<String> {
         .find(|(name, _)| name == "page_token")
         .map(|(_, token)| token.into_owned())
         .filter(|t| !t.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn the_pages_of_a_list_have_a_limit_in_bytes_together() {
+        let mut budget = ListBudget::new();
+        assert!((0..8).all(|_| budget.spend(32 << 20).is_ok()));
+        let why = "the pages of the list are larger than 256 MiB together".to_owned();
+        assert_eq!(budget.spend(1), Err((ErrorKind::TooLarge, why)));
+    }
 }

@@ -1,9 +1,10 @@
 //! The operations on compute pools (`fcpm/v2`).
 
-use crate::resource::{LivePool, Pool, PoolUpdate};
+use crate::resource::{LivePool, Pool, PoolPhase, PoolUpdate};
 
 use super::{
-    CloudClient, Error, ErrorKind, Listing, Method, Result, call::ApiCall, key::Api, response_error::help_for, wire,
+    CloudClient, Error, ErrorKind, HttpResponse, Listing, Method, Result, call::ApiCall, key::Api,
+    response_error::help_for, wire,
 };
 
 impl CloudClient {
@@ -11,7 +12,8 @@ impl CloudClient {
     pub async fn list_pools(&self) -> Result<Listing<LivePool>> {
         let call =
             self.pools_call(Method::GET, &[])?.with_query("environment", &self.endpoints().identity().environment);
-        let listed = self.list_all::<wire::Pool>(call, |pool| pool.id.clone()).await?;
+        let mut listed = self.list_all::<wire::Pool>(call, |pool| pool.id.clone()).await?;
+        listed.items.values_mut().for_each(|pool| self.sanitize_pool(pool));
         if !listed.items.is_empty() {
             self.note_visible_pool();
         }
@@ -42,7 +44,7 @@ impl CloudClient {
                 Err(Error { kind: ErrorKind::Forbidden, help, ..error })
             }
             other => {
-                let pool = self.decode_object::<wire::Pool>(&call, &other?)?;
+                let pool = self.decode_pool(&call, &other?)?;
                 self.note_visible_pool();
                 Ok(Some(pool))
             }
@@ -54,7 +56,7 @@ impl CloudClient {
         let body = wire::NewPool::of(pool, &self.endpoints().identity().environment);
         let call = self.pools_call(Method::POST, &[])?.with_json(&body)?;
         let response = self.send_call(&call).await?;
-        self.decode_object::<wire::Pool>(&call, &response)
+        self.decode_pool(&call, &response)
     }
 
     /// Renames a pool or raises its limit. (The service does not lower a limit.)
@@ -62,7 +64,7 @@ impl CloudClient {
         let body = wire::PoolChange::of(update, &self.endpoints().identity().environment);
         let call = self.pools_call(Method::PATCH, &[id])?.with_json(&body)?;
         let response = self.send_call(&call).await?;
-        self.decode_object::<wire::Pool>(&call, &response)
+        self.decode_pool(&call, &response)
     }
 
     /// Deletes a pool, and succeeds if there is none. The service stops the statements that run in it.
@@ -72,6 +74,21 @@ impl CloudClient {
         match self.send_call(&call).await {
             Err(error) if error.kind == ErrorKind::NotFound => Ok(()),
             other => other.map(drop),
+        }
+    }
+
+    /// Reads the pool in the body of a 2xx.
+    fn decode_pool(&self, call: &ApiCall, response: &HttpResponse) -> Result<LivePool> {
+        let mut pool = self.decode_object::<wire::Pool>(call, response)?;
+        self.sanitize_pool(&mut pool);
+        Ok(pool)
+    }
+
+    /// Removes API keys from what the service says about a pool, so that it may be shown.
+    fn sanitize_pool(&self, pool: &mut LivePool) {
+        pool.display_name = self.redact_keys(std::mem::take(&mut pool.display_name));
+        if let PoolPhase::Other(word) = &mut pool.phase {
+            *word = self.sanitize_foreign(std::mem::take(word));
         }
     }
 

@@ -5,8 +5,8 @@ use std::time::Duration;
 use tokio::time::timeout;
 
 use super::{
-    CloudClient, Endpoints, Error, ErrorKind, Method, Result, call::ApiCall, check_origin,
-    endpoints::is_trusted_endpoint, key::Api, region::Region, wire,
+    CloudClient, Endpoints, Error, ErrorKind, Method, Result, call::ApiCall, check_origin, key::Api, region::Region,
+    wire,
 };
 
 /// The reason why no private endpoint can be used.
@@ -65,7 +65,7 @@ impl CloudClient {
     ///
     /// # Errors
     /// When the list cannot be read, the region is not in it or has no such endpoint, or the endpoint is neither on a
-    /// host of Confluent Cloud nor on the origin that was asked.
+    /// host of Confluent Cloud nor an origin that the environment of the process allows.
     pub async fn private_endpoint(&self) -> std::result::Result<String, PrivateEndpointError> {
         let (cloud, region) = (self.endpoints().identity().cloud.clone(), self.endpoints().identity().region.clone());
         let regions = self.list_regions(Some(&cloud), None).await?;
@@ -75,7 +75,7 @@ impl CloudClient {
         };
         let endpoint = found.private_endpoint.clone().ok_or(PrivateEndpointError::NotOffered { cloud, region })?;
         match check_origin(&endpoint) {
-            Ok(url) if is_trusted_endpoint(self.endpoints().cloud_origin(), &url) => Ok(endpoint),
+            Ok(url) if self.endpoints().may_receive_key(&url) => Ok(endpoint),
             _ => Err(PrivateEndpointError::UntrustedHost { endpoint: self.sanitize_text(endpoint) }),
         }
     }

@@ -187,6 +187,18 @@ fn status_description(status: u16) -> &'static str {
     }
 }
 
+/// Returns the next step for a key that is set for both APIs although each API has keys of its own.
+pub(super) fn wrong_kind_help(api: Api) -> String {
+    let (needed, given) = match api {
+        Api::Flink => ("Flink", "Cloud"),
+        Api::Cloud => ("Cloud", "Flink"),
+    };
+    format!(
+        "The same key is set for both APIs, so this looks like the other kind of key: a {needed} API key is needed here, \
+         not a {given} API key."
+    )
+}
+
 /// Returns the next step after an error of this kind, if there is one.
 pub(super) fn help_for(kind: ErrorKind, call: &ApiCall) -> Option<String> {
     let text = match (kind, call.api) {
@@ -200,13 +212,16 @@ pub(super) fn help_for(kind: ErrorKind, call: &ApiCall) -> Option<String> {
         }
         (ErrorKind::Forbidden, Api::Flink) if call.method == Method::GET => {
             "The key's owner needs the FlinkDeveloper role on this environment. (An owner with the role on one pool \
-             sees only that pool's statements.)"
+             sees only that pool's statements.) If `FLINK_API_KEY` holds a Cloud API key, set a Flink API key instead."
         }
         (ErrorKind::Forbidden, Api::Flink) => {
             "The key's owner needs the FlinkDeveloper role on this environment or pool, and the Assigner role on \
              the service account that the statement runs as."
         }
-        (ErrorKind::Forbidden, Api::Cloud) => "The key's owner needs the FlinkAdmin role on this environment.",
+        (ErrorKind::Forbidden, Api::Cloud) => {
+            "The key's owner needs the FlinkAdmin role on this environment. If `CONFLUENT_CLOUD_API_KEY` (or \
+             `CLOUD_API_KEY`) holds a Flink API key, set a Cloud API key instead."
+        }
         (ErrorKind::Unreachable, _) => {
             "Check that this machine can reach the host: name resolution, the proxy (`HTTPS_PROXY`, `NO_PROXY`) and, \
              for private networking, `private = true` or `endpoint`."

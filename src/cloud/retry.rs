@@ -27,6 +27,8 @@ pub(super) enum RetryVerdict {
     Answered(HttpResponse),
     /// Nothing was changed and the failure may pass: try again.
     Retry(AttemptFailure, RequestedWait),
+    /// Nothing was changed and another attempt would fail in the same way.
+    Permanent(String),
     /// Something may have been changed: never send the request again.
     Uncertain(AttemptFailure),
     /// A read whose response is larger than the limit.
@@ -58,6 +60,7 @@ pub(super) enum RequestedWait {
 /// | outcome | GET | a method that changes something |
 /// |---|---|---|
 /// | nothing was sent | retry | retry |
+/// | nothing can be sent: no such host, no valid certificate | fail | fail |
 /// | 429: rejected unread | retry | retry |
 /// | 408, 5xx except 501, lost after sending | retry | uncertain |
 /// | the response is too large | too large | uncertain |
@@ -66,6 +69,7 @@ pub(super) fn classify(method: &Method, outcome: Result<HttpResponse, TransportE
         Err(TransportError::BeforeSending(detail)) => {
             RetryVerdict::Retry(AttemptFailure::NoResponse(detail), RequestedWait::NotRequested)
         }
+        Err(TransportError::Permanent(detail)) => RetryVerdict::Permanent(detail),
         Err(TransportError::AfterSending(detail) | TransportError::TooLarge(detail)) if !method.is_safe() => {
             RetryVerdict::Uncertain(AttemptFailure::NoResponse(detail))
         }

@@ -1,6 +1,6 @@
 //! An exception of a statement, as the service lists it.
 
-use crate::resource::Secrets;
+use crate::resource::{ForeignText, Secrets};
 
 /// One of the last ten failures of a statement. The service recovers from most of them.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -8,16 +8,16 @@ pub struct StatementException {
     /// The time of the failure (RFC 3339).
     pub at: Option<String>,
     /// The exception's class, for example `java.lang.RuntimeException`.
-    pub name: String,
+    pub name: ForeignText,
     /// The message of the exception.
-    pub message: String,
+    pub message: ForeignText,
 }
 
 impl StatementException {
     /// Returns the exception with the values of `secrets` redacted.
     pub fn redacted(mut self, secrets: &Secrets) -> StatementException {
-        self.message = secrets.redact(&self.message);
-        self.name = secrets.redact(&self.name);
+        self.message = self.message.map(|text| secrets.redact(text));
+        self.name = self.name.map(|text| secrets.redact(text));
         self
     }
 }

@@ -2,7 +2,9 @@
 
 use std::fmt;
 
-use crate::resource::{Labels, LiveStatement, Offsets, Phase, Properties, StatementUpdate};
+use crate::resource::{
+    ForeignText, Labels, LiveStatement, Offsets, Phase, Properties, StatementUpdate, WarningSeverity,
+};
 
 use super::{
     CloudClient, ErrorKind, Listing, Method, NewStatement, Result, StatementException,
@@ -101,8 +103,8 @@ impl CloudClient {
         let exceptions = page.data.into_iter();
         Ok(exceptions
             .map(|it| StatementException {
-                name: self.sanitize_text(it.name),
-                message: self.sanitize_text(it.message),
+                name: self.sanitize_foreign(it.name),
+                message: self.sanitize_foreign(it.message),
                 ..it
             })
             .collect())
@@ -110,10 +112,17 @@ impl CloudClient {
 
     /// Sanitizes the service's messages in a statement, so that they may be shown.
     fn sanitize_statement(&self, live: &mut LiveStatement) {
-        live.detail = self.sanitize_text(std::mem::take(&mut live.detail));
+        let sanitize = |text: &mut ForeignText| *text = self.sanitize_foreign(std::mem::take(text));
+        sanitize(&mut live.detail);
+        if let Phase::Other(word) = &mut live.phase {
+            sanitize(word);
+        }
         for warning in &mut live.warnings {
-            warning.message = self.sanitize_text(std::mem::take(&mut warning.message));
-            warning.reason = self.sanitize_text(std::mem::take(&mut warning.reason));
+            sanitize(&mut warning.message);
+            sanitize(&mut warning.reason);
+            if let WarningSeverity::Other(word) = &mut warning.severity {
+                sanitize(word);
+            }
         }
     }
 
@@ -142,7 +151,7 @@ fn deleting_statement(name: &str) -> LiveStatement {
         principal: None,
         stopped: false,
         phase: Phase::Deleting,
-        detail: String::new(),
+        detail: ForeignText::default(),
         sql_kind: None,
         bounded: None,
         append_only: None,

@@ -113,6 +113,10 @@ pub enum TransportError {
     /// Nothing was sent, because the name, the connection or TLS failed. The request had no effect.
     #[error("{0}")]
     BeforeSending(String),
+    /// Nothing was sent, and another attempt would fail in the same way: an unknown host name, a certificate that is not
+    /// valid, a server without TLS, or a URL that cannot be sent.
+    #[error("{0}")]
+    Permanent(String),
     /// The request may have been received and may have taken effect: a reset, a timeout, or a body that was cut
     /// short.
     #[error("{0}")]

@@ -1,12 +1,12 @@
 //! Compares what is desired with what was sent. No other module compares the two.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use super::action::{PlacementChange, Reason};
 use crate::{
     live::SecretLocations,
     resource::{
-        Consent, ConsentKind, Generation, InternedStr, KeyedHash, LiveStatement, Properties, Statement, Template,
+        Consent, ConsentKind, Generation, InternedStr, LiveStatement, Properties, SecretHashes, Statement, Template,
         properties,
     },
     sql,
@@ -82,7 +82,7 @@ impl Differences {
 pub fn compare(
     desired: &Statement,
     pool: Option<(&str, &DesiredPool)>,
-    secrets: &BTreeMap<String, KeyedHash>,
+    secrets: &SecretHashes,
     sent: &GenerationRecord,
 ) -> Differences {
     let mut differences = Differences::default();
@@ -119,9 +119,9 @@ pub fn sets_start_position(desired: &Statement) -> bool {
 }
 
 /// Returns the secrets that a submission contains and whose values are not available here.
-pub fn secrets_without_value(desired: &Statement, secrets: &BTreeMap<String, KeyedHash>) -> BTreeSet<String> {
+pub fn secrets_without_value(desired: &Statement, secrets: &SecretHashes) -> BTreeSet<String> {
     let templates = std::iter::once(&desired.sql).chain(desired.properties.values());
-    templates.flat_map(Template::secret_names).filter(|name| !secrets.contains_key(*name)).map(str::to_owned).collect()
+    templates.flat_map(Template::secret_names).filter(|name| !secrets.contains(name)).map(str::to_owned).collect()
 }
 
 /// Adds the properties that differ to `differences`.
@@ -143,21 +143,21 @@ fn compare_properties(desired: &Properties<Template>, sent: &Properties<Template
 /// Adds the secrets that are used as before but have other values than those that were sent.
 fn compare_secrets(
     desired: &Statement,
-    secrets: &BTreeMap<String, KeyedHash>,
+    secrets: &SecretHashes,
     sent: &GenerationRecord,
     differences: &mut Differences,
 ) {
     let templates = std::iter::once(&desired.sql).chain(desired.properties.values());
     let names: BTreeSet<&str> = templates.flat_map(Template::secret_names).collect();
     for name in names {
-        match (secrets.get(name), sent.secrets.get(name)) {
-            (None, _) => drop(differences.unknown_secrets.insert(name.to_owned())),
-            (Some(now), Some(then)) if now != then => {
-                differences.has_sql_secret_change |= desired.sql.secret_names().any(|used| used == name);
-                differences.properties.push(Reason::SecretChanged { name: name.to_owned() });
-            }
-            // A secret that was not sent at all shows up as a change of its template.
-            (Some(_), _) => {}
+        if !secrets.contains(name) {
+            differences.unknown_secrets.insert(name.to_owned());
+            continue;
+        }
+        // A secret that was not sent at all shows up as a change of its template.
+        if sent.secrets.get(name).and_then(|then| secrets.matches(name, then)) == Some(false) {
+            differences.has_sql_secret_change |= desired.sql.secret_names().any(|used| used == name);
+            differences.properties.push(Reason::SecretChanged { name: name.to_owned() });
         }
     }
 }

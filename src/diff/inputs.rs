@@ -1,6 +1,6 @@
 //! What a diff is computed from.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
@@ -8,7 +8,7 @@ use crate::{
     assess::DeclaredNames,
     graph::Graph,
     live::Live,
-    resource::{Address, KeyedHash, PoolDeclaration},
+    resource::{Address, PoolDeclaration, SecretHashes},
     settle::Settlement,
     state::Recorded,
 };
@@ -31,6 +31,11 @@ pub struct Inputs<'a> {
 }
 
 impl<'a> Inputs<'a> {
+    /// Returns whether an address without a change is counted. `destroy` has nothing to do with what was never applied.
+    pub(super) fn counts_as_unchanged(&self, address: &Address) -> bool {
+        !self.options.destroy || self.recorded.contains(address)
+    }
+
     /// Returns the names and ids that the manifests use. With `destroy` no statement counts as declared.
     pub(super) fn declared_names(&self) -> DeclaredNames<'a> {
         let project = &self.desired.graph.project;
@@ -52,8 +57,8 @@ impl<'a> Inputs<'a> {
 pub struct Desired<'a> {
     /// The dependency graph of the checked project.
     pub graph: &'a Graph,
-    /// Keyed hashes of the secrets whose values are available here.
-    pub secrets: &'a BTreeMap<String, KeyedHash>,
+    /// The hashes of the secrets whose values are available here.
+    pub secrets: &'a SecretHashes,
 }
 
 /// What the user asks of a plan, beyond what the manifests say.

@@ -103,7 +103,7 @@ fn diff_assessed(inputs: Inputs, assessment: Assessment) -> DiffOutcome {
         match statement::diff_statement(&context, key) {
             Ok(Some(change)) => drop(changes.insert(address, change)),
             Ok(None) if assessment.is_unhealthy(&address) => {}
-            Ok(None) => unchanged += 1,
+            Ok(None) => unchanged += usize::from(inputs.counts_as_unchanged(&address)),
             Err(lookups) => missing.merge(lookups),
         }
     }

@@ -117,7 +117,8 @@ fn confirmed_pool<'a>(live: &'a Live, id: &str) -> Result<ConfirmedPresence<'a, 
 /// Returns whether a selected pool needs no change, for counting.
 pub(super) fn is_unchanged(inputs: Inputs, address: &Address, changes: &BTreeMap<Address, Change>) -> bool {
     let is_known = inputs.desired.graph.project.declares(address) || inputs.recorded.contains(address);
-    address.kind == ResourceKind::Pool && is_known && !changes.contains_key(address)
+    let counts = is_known && inputs.counts_as_unchanged(address);
+    address.kind == ResourceKind::Pool && counts && !changes.contains_key(address)
 }
 
 /// Decides what happens to a borrowed pool, which is declared by its id.

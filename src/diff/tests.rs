@@ -14,7 +14,7 @@ use crate::{
     manifest::tests::ProjectFixture,
     resource::{
         EnvironmentIdentity, Generation, HashKey, Labels, LivePool, LiveStatement, Offsets, Phase, PoolDeclaration,
-        PoolPhase, Properties, Role, Submission,
+        PoolPhase, Properties, Role, SecretHashes, Submission,
     },
     settle::Settlement,
     sql::StatementClass,
@@ -66,7 +66,7 @@ fn live(sent: &Submission, phase: Phase) -> LiveStatement {
         principal: None,
         stopped: false,
         phase,
-        detail: String::new(),
+        detail: Default::default(),
         sql_kind: Some("KIND".to_owned()),
         bounded: Some(false),
         append_only: None,
@@ -202,7 +202,7 @@ impl DiffFixture {
 
     /// Returns the inputs of a diff with this snapshot.
     fn inputs<'a>(&'a self, live: &'a Live, settlement: &'a Settlement) -> Inputs<'a> {
-        let desired = Desired { graph: &self.graph, secrets: const { &BTreeMap::new() } };
+        let desired = Desired { graph: &self.graph, secrets: const { &SecretHashes::new() } };
         Inputs { desired, recorded: &self.recorded, settlement, live, options: &self.options }
     }
 
@@ -392,7 +392,7 @@ fn a_job_stopped_by_an_interrupted_run_resumes_even_while_a_change_is_blocked() 
 
 #[test]
 fn transient_phases_decide_nothing() {
-    let other = Phase::Other("NEW".to_owned());
+    let other = Phase::Other("NEW".into());
     for phase in [Phase::Stopping, Phase::Failing, Phase::Deleting, Phase::Stopped, Phase::Pending, other] {
         let fixture = converged().phase("copy", phase.clone());
         let waits = |then: &str, note: &str| format!("copy Await {{ phase: {phase:?}, then: {then} }} [] [{note}]");

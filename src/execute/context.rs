@@ -5,7 +5,7 @@ use tokio::sync::watch::Receiver;
 use super::{event::Event, journal::JournalHandle, watcher::Watcher};
 use crate::{
     cloud::{CloudClient, Error},
-    resource::{Address, Secrets},
+    resource::{Address, ForeignText, Secrets},
 };
 
 /// How urgently the user has asked to stop.
@@ -90,6 +90,11 @@ impl RunContext {
     /// Redacts an error, since the service's message may quote SQL with a secret in it.
     pub fn redact_error(&self, error: Error) -> Error {
         error.redacted(&self.inputs.secrets)
+    }
+
+    /// Returns the service's text with the values of secrets hidden.
+    pub fn redact_foreign(&self, text: &ForeignText) -> ForeignText {
+        text.clone().map(|text| self.redact_text(text))
     }
 
     /// Returns text with the values of secrets hidden.

@@ -5,7 +5,7 @@ use std::{fmt, time::Duration};
 use crate::{
     cloud::{Error, StatementException},
     plan::Until,
-    resource::{Address, MissingSecret, Operation, Phase},
+    resource::{Address, ForeignText, MissingSecret, Operation, Phase},
     state::{LedgerError, Recorded},
 };
 
@@ -33,7 +33,7 @@ pub enum Event {
         /// The phase, or `None` if it is gone.
         phase: Option<Phase>,
         /// The service's message about the phase.
-        detail: String,
+        detail: ForeignText,
     },
     /// The step group waits for a request that may still take effect, before it does what that request could meet.
     AwaitingRequest {
@@ -148,7 +148,7 @@ pub struct NotReached {
     /// The last phase that was observed, or `None` if it is gone.
     pub phase: Option<Phase>,
     /// The service's message about the phase.
-    pub detail: String,
+    pub detail: ForeignText,
     /// The last exceptions of the job, newest first.
     pub exceptions: Vec<StatementException>,
 }

@@ -12,9 +12,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::event::{Event, StepFailure};
 use crate::{
-    resource::{
-        Address, Intent, IntentId, KeyedHash, Operation, Secrets, ServiceTime, Submission, Template, placeholder,
-    },
+    resource::{Address, Intent, IntentId, Operation, Secrets, ServiceTime, Submission, Template, placeholder},
     state::{Entry, Fact, Outcome, Recorded},
 };
 
@@ -102,7 +100,7 @@ impl JournalHandle {
                 // A placeholder was sent for a secret without a value, so a value that is set later counts as another
                 // one.
                 for name in names.into_iter().filter(|_| placeholders) {
-                    hashes.entry(name.to_owned()).or_insert_with(|| KeyedHash::of(&key, &placeholder(name)));
+                    hashes.entry(name.to_owned()).or_insert_with(|| secrets.hash_of(&key, &placeholder(name)));
                 }
                 hashes
             }

@@ -330,7 +330,7 @@ pub(super) async fn wait_for_pool(
 /// Returns the failure of a wait for a pool.
 fn pool_not_reached(id: String, until: Until, cause: NotReachedCause, found: Option<LivePool>) -> StepFailure {
     let phase = found.map(|pool| Phase::from(pool.phase.as_str().to_owned()));
-    let not_reached = NotReached { name: id, until, cause, phase, detail: String::new(), exceptions: Vec::new() };
+    let not_reached = NotReached { name: id, until, cause, phase, detail: Default::default(), exceptions: Vec::new() };
     StepFailure::NotReached(Box::new(not_reached))
 }
 

@@ -365,7 +365,7 @@ impl Mutation for DeleteStatement<'_> {
 fn rejected_too_often(attempt: &Attempt<'_>, note: &str) -> Option<StepFailure> {
     let refusal = attempt.last_rejection.clone()?;
     let detail = format!("{} ({note} after {MAX_STATEMENT_ATTEMPTS} attempts)", refusal.detail);
-    Some(StepFailure::RequestFailed(Error { detail, ..refusal }))
+    Some(StepFailure::RequestFailed(Error { detail: detail.into(), ..refusal }))
 }
 
 /// Returns the outcome of a change to an existing statement, after its response was lost.

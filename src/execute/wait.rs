@@ -223,16 +223,13 @@ impl PhaseWait<'_> {
 
     /// Returns the failure of this wait, with the service's messages and the job's exceptions.
     async fn failure(&self, cause: NotReachedCause, live: Option<&LiveStatement>, context: &RunContext) -> StepFailure {
-        let mut detail = live.map(|live| context.redact_text(&live.detail)).unwrap_or_default();
+        let mut detail = live.map(|live| context.redact_foreign(&live.detail)).unwrap_or_default();
         if cause == NotReachedCause::CriticalWarning {
             let critical = live.into_iter().flat_map(|live| &live.warnings);
             let critical = critical.filter(|warning| warning.severity == WarningSeverity::Critical);
             let messages: Vec<_> = critical.map(|warning| context.redact_text(&warning.message)).collect();
-            detail = [detail, messages.join("; ")]
-                .into_iter()
-                .filter(|part| !part.is_empty())
-                .collect::<Vec<_>>()
-                .join("; ");
+            let parts = [detail.into(), messages.join("; ")].into_iter().filter(|part: &String| !part.is_empty());
+            detail = parts.collect::<Vec<_>>().join("; ").into();
         }
         // Exceptions help. If they cannot be read, the rest is still reported.
         let exceptions = match live {
@@ -264,7 +261,7 @@ fn emit_if_changed(
             address: scope.address.clone(),
             name: name.to_owned(),
             phase: live.map(|live| live.phase.redacted(&context.inputs.secrets)),
-            detail: live.map(|live| context.redact_text(&live.detail)).unwrap_or_default(),
+            detail: live.map(|live| context.redact_foreign(&live.detail)).unwrap_or_default(),
         });
     }
 }

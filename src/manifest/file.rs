@@ -3,48 +3,69 @@
 use std::{
     collections::BTreeMap,
     fs,
-    path::{Component, Path, PathBuf},
+    path::{Path, PathBuf},
     sync::Arc,
 };
 
 use glob::{MatchOptions, Pattern};
 
-use super::{layer::At, suggest};
-use crate::resource::{Problem, SourceFile, SourceLocation};
+use super::{
+    layer::At,
+    project_folder::{ProjectFolder, normalize_path, unreadable},
+    suggest,
+};
+use crate::resource::{Problem, SourceFile, SourceLocation, Span};
 
 /// The patterns that a project without `include` uses.
 pub(super) const DEFAULT_INCLUDE: [&str; 2] = ["pools.toml", "statements/**"];
 
-/// Reads the file at `path`, which is relative to `root`, and strips a byte order mark.
-pub(super) fn read_source(root: &Path, path: &Path) -> Result<Arc<SourceFile>, Problem> {
-    let shown = path.display();
-    let full = root.join(path);
-    // Reading a pipe or a device might never end.
-    let is_file = fs::metadata(&full).map(|metadata| metadata.is_file());
-    let bytes = match is_file {
-        Ok(true) => fs::read(&full),
-        Ok(false) => return Err(Problem::new(format!("`{shown}` is not a regular file"))),
-        Err(error) => Err(error),
-    };
-    let bytes = bytes.map_err(|error| Problem::new(format!("cannot read `{shown}`: {error}")))?;
+/// Reads the file at `path`, which is relative to `folder`, and strips a byte order mark. The name of the file has to end
+/// in `extension`.
+pub(super) fn read_source(
+    folder: &ProjectFolder<'_>,
+    path: &Path,
+    extension: &str,
+) -> Result<Arc<SourceFile>, Problem> {
+    let real = folder.check_file(path, extension)?;
+    let bytes = fs::read(real).map_err(|error| unreadable(path, &error))?;
     if let Some(problem) = binary_file_problem(path, &bytes) {
         return Err(problem);
     }
     match String::from_utf8(bytes) {
         Ok(text) => {
             let text = Arc::from(text.strip_prefix('\u{feff}').unwrap_or(&text));
-            Ok(Arc::new(SourceFile { path: path.to_owned(), text }))
+            let source = Arc::new(SourceFile { path: path.to_owned(), text });
+            match conflict_marker(&source.text) {
+                None => Ok(source),
+                Some(span) => Err(conflict_problem(SourceLocation { source, span })),
+            }
         }
         Err(error) => {
             let at = error.utf8_error().valid_up_to();
             let text = Arc::from(String::from_utf8_lossy(error.as_bytes()));
             let source = Arc::new(SourceFile { path: path.to_owned(), text });
             let span = at..at.saturating_add(char::REPLACEMENT_CHARACTER.len_utf8());
-            Err(Problem::new(format!("`{shown}` is not UTF-8"))
+            Err(Problem::new(format!("`{}` is not UTF-8", path.display()))
                 .at(SourceLocation { source, span }, format!("byte {at} is not valid UTF-8"))
                 .help("Save the file as UTF-8."))
         }
     }
+}
+
+/// Returns the span of the first line that git writes into a file with an unresolved merge conflict.
+fn conflict_marker(text: &str) -> Option<Span> {
+    let begin = text.starts_with("<<<<<<< ").then_some(0);
+    let start = begin.or_else(|| text.find("\n<<<<<<< ").map(|at| at.saturating_add(1)))?;
+    let rest = text.get(start..)?;
+    let (_, theirs) = rest.split_once("\n=======")?;
+    theirs.contains("\n>>>>>>> ").then(|| start..start.saturating_add(rest.lines().next().map_or(0, str::len)))
+}
+
+/// Returns the problem of a file with conflict markers.
+fn conflict_problem(place: SourceLocation) -> Problem {
+    Problem::new(format!("`{}` has an unresolved merge conflict", place.source.path.display()))
+        .at(place, "git left this conflict marker")
+        .help("Resolve the conflict, and remove the lines that begin with `<<<<<<<`, `=======` and `>>>>>>>`.")
 }
 
 /// Returns the problem of a file that is no text because it contains a NUL byte before anything that is not UTF-8.
@@ -77,12 +98,12 @@ pub(super) struct IncludedFiles {
 /// Finds the `.toml` and `.sql` files that match `patterns`. Without `patterns` it uses the default ones, which do
 /// not have to match anything.
 pub(super) fn find_included_files(
-    root: &Path,
+    folder: &ProjectFolder<'_>,
     patterns: Option<&[At<String>]>,
     problems: &mut Vec<Problem>,
 ) -> IncludedFiles {
     let mut included = IncludedFiles::default();
-    let mut directory_cache = DirectoryCache { root, files_by_folder: BTreeMap::new(), problems: Vec::new() };
+    let mut directory_cache = DirectoryCache { folder, files_by_folder: BTreeMap::new(), problems: Vec::new() };
     let Some(patterns) = patterns else {
         for pattern in DEFAULT_INCLUDE {
             if let Ok(pattern) = Pattern::new(pattern) {
@@ -107,8 +128,12 @@ pub(super) fn find_included_files(
                 Problem::new(format!("`{}` is not a valid pattern: {}", pattern.value, error.msg)).at(place, "here"),
             ),
             Ok(compiled) => {
+                if let Err(outside) = folder.check_inside(&literal_path(compiled.as_str())) {
+                    problems.push(outside.at(place, "leads outside the project"));
+                    continue;
+                }
                 if !included.add_files(directory_cache.matching_files(&compiled)) {
-                    problems.push(no_match_problem(root, pattern, place));
+                    problems.push(no_match_problem(folder, pattern, place));
                 }
             }
         }
@@ -148,9 +173,9 @@ impl IncludedFiles {
 }
 
 /// Returns the problem of a pattern that matches nothing, with help that fits its likely cause.
-fn no_match_problem(root: &Path, pattern: &At<String>, place: SourceLocation) -> Problem {
+fn no_match_problem(root: &ProjectFolder<'_>, pattern: &At<String>, place: SourceLocation) -> Problem {
     let problem = Problem::new(format!("`{}` matches no `.toml` or `.sql` file", pattern.value)).at(place, "no match");
-    if root.join(&pattern.value).is_dir() {
+    if root.join(Path::new(&pattern.value)).is_dir() {
         return problem.help(format!(
             "This is a folder. To include the files in it, write `{}/**`.",
             pattern.value.trim_end_matches('/')
@@ -159,7 +184,7 @@ fn no_match_problem(root: &Path, pattern: &At<String>, place: SourceLocation) ->
     // The first part of the path that does not exist is the misspelled one.
     let mut folder = PathBuf::new();
     for part in pattern.value.split('/').take_while(|part| !has_wildcard(part)) {
-        if !root.join(folder.join(part)).exists() {
+        if !root.join(&folder.join(part)).exists() {
             let names = entry_names(root, &folder);
             if let Some(name) = suggest::nearest(part, names.iter().map(String::as_str)) {
                 return problem.help(format!("Did you mean `{name}`?"));
@@ -171,30 +196,15 @@ fn no_match_problem(root: &Path, pattern: &At<String>, place: SourceLocation) ->
     problem.help("Check the pattern. It is relative to the folder of `floe.toml`.")
 }
 
-/// Returns the names of the entries in `folder`, sorted, for suggestions.
-pub(super) fn entry_names(root: &Path, folder: &Path) -> Vec<String> {
+/// Returns the names of the entries in `folder`, sorted, for suggestions. A folder outside the project has none.
+pub(super) fn entry_names(root: &ProjectFolder<'_>, folder: &Path) -> Vec<String> {
+    if root.check_inside(folder).is_err() {
+        return Vec::new();
+    }
     let Ok(entries) = fs::read_dir(root.join(folder)) else { return Vec::new() };
     let mut names: Vec<String> = entries.flatten().filter_map(|entry| entry.file_name().into_string().ok()).collect();
     names.sort();
     names
-}
-
-/// Returns `path` without `.` and without `x/..`. Looks only at the text of the path, not at the file system.
-pub(super) fn normalize_path(path: &Path) -> PathBuf {
-    if path.components().all(|component| matches!(component, Component::Normal(_))) {
-        return path.to_owned();
-    }
-    let mut normalized = PathBuf::new();
-    for component in path.components() {
-        match component {
-            Component::CurDir => {}
-            Component::ParentDir if matches!(normalized.components().next_back(), Some(Component::Normal(_))) => {
-                normalized.pop();
-            }
-            other => normalized.push(other),
-        }
-    }
-    normalized
 }
 
 /// Returns the folder that contains every match of `pattern`.
@@ -204,6 +214,11 @@ fn literal_folder(pattern: &str) -> PathBuf {
     parts.iter().take_while(|part| !has_wildcard(part)).collect()
 }
 
+/// Returns the part of `pattern` that has no wildcard: the file itself, or the folder that contains every match.
+fn literal_path(pattern: &str) -> PathBuf {
+    if has_wildcard(pattern) { literal_folder(pattern) } else { PathBuf::from(pattern) }
+}
+
 /// Returns whether a part of a pattern has a wildcard.
 fn has_wildcard(part: &str) -> bool {
     part.contains(['*', '?', '['])
@@ -211,9 +226,9 @@ fn has_wildcard(part: &str) -> bool {
 
 /// A cache of the files in folders, so that each folder is read only once.
 struct DirectoryCache<'a> {
-    /// The folder that holds `floe.toml`.
-    root: &'a Path,
-    /// All files under each folder that was read, relative to the root.
+    /// The folder of the project.
+    folder: &'a ProjectFolder<'a>,
+    /// All files under each folder that was read, relative to the folder of the project.
     files_by_folder: BTreeMap<PathBuf, Vec<PathBuf>>,
     /// The problems with reading folders and links.
     problems: Vec<Problem>,
@@ -224,7 +239,9 @@ impl DirectoryCache<'_> {
     fn matching_files(&mut self, pattern: &Pattern) -> Vec<PathBuf> {
         if !has_wildcard(pattern.as_str()) {
             let path = PathBuf::from(pattern.as_str());
-            return if self.root.join(&path).is_file() { vec![path] } else { Vec::new() };
+            let found = fs::metadata(self.folder.join(&path));
+            // Reading reports a file that is not a regular file.
+            return if found.is_ok_and(|found| !found.is_dir()) { vec![path] } else { Vec::new() };
         }
         let folder = literal_folder(pattern.as_str());
         // `*` does not match across folders. Hidden files are skipped because they usually belong to an editor.
@@ -252,7 +269,7 @@ impl DirectoryCache<'_> {
     /// Adds all files under `folder` to `files`. `followed_folders` holds the real paths of the folders whose links
     /// were followed on the way here.
     fn walk(&mut self, folder: &Path, followed_folders: &mut Vec<PathBuf>, files: &mut Vec<PathBuf>) {
-        let full = self.root.join(folder);
+        let full = self.folder.join(folder);
         let entries = match fs::read_dir(&full) {
             Ok(entries) => entries,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return,
@@ -281,11 +298,15 @@ impl DirectoryCache<'_> {
 
     /// Adds the file that a symbolic link at `path` points to, or the files in the folder that it points to.
     fn follow_link(&mut self, path: &Path, followed_folders: &mut Vec<PathBuf>, files: &mut Vec<PathBuf>) {
-        let full = self.root.join(path);
+        let full = self.folder.join(path);
         match fs::metadata(&full) {
             Ok(metadata) if metadata.is_dir() => {
+                if let Err(outside) = self.folder.check_inside(path) {
+                    self.problems.push(outside);
+                    return;
+                }
                 let real = fs::canonicalize(&full).unwrap_or(full);
-                let parent = path.parent().map(|parent| self.root.join(parent)).unwrap_or_default();
+                let parent = path.parent().map(|parent| self.folder.join(parent)).unwrap_or_default();
                 followed_folders.push(fs::canonicalize(&parent).unwrap_or(parent));
                 // A link to a folder that is already being walked would never end.
                 if !followed_folders.iter().any(|folder| folder.starts_with(&real)) {

@@ -9,6 +9,7 @@ use std::{
 use super::{
     file,
     layer::{self, At, EnvironmentLayer, Manifest, ManifestRole, StatementLayer},
+    project_folder::{ProjectFolder, normalize_path},
     substitute::Substitution,
 };
 use crate::resource::{Problem, SourceFile, SourceLocation};
@@ -28,19 +29,20 @@ pub(super) struct GatheredManifest {
 pub(super) struct SqlFileCache(HashMap<PathBuf, Result<Arc<SourceFile>, Problem>>);
 
 impl SqlFileCache {
-    /// Returns the file at `path`, which is relative to `root`.
-    pub(super) fn read(&mut self, root: &Path, path: &Path) -> Result<Arc<SourceFile>, Problem> {
+    /// Returns the SQL file at `path`, which is relative to `folder`.
+    pub(super) fn read(&mut self, folder: &ProjectFolder<'_>, path: &Path) -> Result<Arc<SourceFile>, Problem> {
         if let Some(known) = self.0.get(path) {
             return known.clone();
         }
-        let read = file::read_source(root, path);
+        let read = file::read_source(folder, path, "sql");
         self.0.insert(path.to_owned(), read.clone());
         read
     }
 }
 
 /// Reads `floe.toml`. Returns `None` if it cannot be read, since there is no project without it.
-pub(super) fn read_main_manifest(root: &Path, problems: &mut Vec<Problem>) -> Option<Manifest> {
+pub(super) fn read_main_manifest(folder: &ProjectFolder<'_>, problems: &mut Vec<Problem>) -> Option<Manifest> {
+    let root = folder.path();
     let path = Path::new("floe.toml");
     if !root.join(path).exists() {
         let above = root
@@ -54,7 +56,7 @@ pub(super) fn read_main_manifest(root: &Path, problems: &mut Vec<Problem>) -> Op
         problems.push(Problem::new(format!("could not find `floe.toml` in `{}`", root.display())).help(help));
         return None;
     }
-    match file::read_source(root, path) {
+    match file::read_source(folder, path, "toml") {
         Ok(source) => Some(layer::read_manifest(&source, ManifestRole::Main, problems)),
         Err(problem) => {
             problems.push(problem);
@@ -65,8 +67,8 @@ pub(super) fn read_main_manifest(root: &Path, problems: &mut Vec<Problem>) -> Op
 
 /// Where the included files are, and what decides which of them are bare files.
 pub(super) struct GatherScope<'e, 'a> {
-    /// The folder that holds `floe.toml`.
-    pub root: &'e Path,
+    /// The folder of the project.
+    pub folder: &'e ProjectFolder<'e>,
     /// The tables of all environments, by name.
     pub environments: &'e BTreeMap<String, At<EnvironmentLayer>>,
     /// The glob patterns of the files to include, without variables.
@@ -83,14 +85,14 @@ pub(super) fn gather_manifests(
     sources: &mut SqlFileCache,
     problems: &mut Vec<Problem>,
 ) -> GatheredManifest {
-    let GatherScope { root, environments, include, mut substitutions } = scope;
+    let GatherScope { folder, environments, include, mut substitutions } = scope;
     let mut gathered = GatheredManifest { manifest: main, bare_keys: BTreeSet::new() };
     let before = problems.len();
-    let included = file::find_included_files(root, include, problems);
+    let included = file::find_included_files(folder, include, problems);
     // A folder that could not be read may hold declarations that other files refer to.
     gathered.manifest.is_incomplete |= problems.len() > before;
     for path in &included.manifests {
-        match file::read_source(root, path) {
+        match file::read_source(folder, path, "toml") {
             Ok(source) => add_manifest(
                 &mut gathered.manifest,
                 layer::read_manifest(&source, ManifestRole::Included, problems),
@@ -105,7 +107,7 @@ pub(super) fn gather_manifests(
     let claimed = claimed_sql_files(&gathered.manifest, environments, &mut substitutions);
     let unclaimed = included.statements.iter().filter(|path| !claimed.contains(*path));
     let mut bare_problems = Vec::new();
-    add_bare_statements(root, unclaimed, &mut gathered, sources, &mut bare_problems);
+    add_bare_statements(folder, unclaimed, &mut gathered, sources, &mut bare_problems);
     if gathered.manifest.unparsable.is_empty() {
         problems.append(&mut bare_problems);
     } else {
@@ -118,7 +120,7 @@ pub(super) fn gather_manifests(
 /// Returns the path that a `sql_file` refers to. It is relative to the manifest that contains the `sql_file`.
 pub(super) fn sql_path(sql_file: &At<String>) -> PathBuf {
     let folder = sql_file.place.source.path.parent().unwrap_or(Path::new(""));
-    file::normalize_path(&folder.join(&sql_file.value))
+    normalize_path(&folder.join(&sql_file.value))
 }
 
 /// Adds the declarations of an included manifest to `manifest`, and reports those that are already in it.
@@ -178,7 +180,7 @@ fn claimed_sql_files(
 
 /// Adds a statement for each of the bare `.sql` files at `paths`.
 fn add_bare_statements<'p>(
-    root: &Path,
+    folder: &ProjectFolder<'_>,
     paths: impl Iterator<Item = &'p PathBuf>,
     gathered: &mut GatheredManifest,
     sources: &mut SqlFileCache,
@@ -193,7 +195,7 @@ fn add_bare_statements<'p>(
             );
             continue;
         };
-        match sources.read(root, path) {
+        match sources.read(folder, path) {
             Ok(source) => {
                 let first_line = source.text.lines().next().map_or(0, str::len);
                 by_key.entry(key).or_default().push((path, SourceLocation { source, span: 0..first_line }));

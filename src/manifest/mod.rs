@@ -4,11 +4,14 @@
 //! `substitute` apply the overlay and the variables of one environment, and `check` validates the result.
 
 mod check;
+mod credential_variables;
 mod file;
 mod gather;
 mod layer;
 mod merge;
+mod permissions;
 mod project;
+mod project_folder;
 mod sql_source_map;
 mod substitute;
 mod suggest;
@@ -20,6 +23,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
+pub use permissions::Permissions;
 pub use project::{
     DeclaredPool, DeclaredStatement, Environment, GivenConsent, InvalidProject, MovedBlock, Project, RemovedBlock,
     SimulatorSettings, StateLocation,
@@ -30,6 +34,7 @@ use crate::resource::{Address, Problem, SourceLocation};
 use check::{ValidationContext, environment::EnvironmentSelection};
 use gather::{GatherScope, GatheredManifest, SqlFileCache};
 use layer::{At, EnvironmentLayer, Field, Manifest, ProjectLayer, StatementLayer};
+use project_folder::ProjectFolder;
 use substitute::{Substitution, Variables};
 
 /// The inputs of a load besides the project's files.
@@ -44,6 +49,15 @@ pub struct LoadOptions {
     /// The `FLOE_VAR_<NAME>` variables by `<NAME>`, as `cli` read them. `${name}` matches `<NAME>` as it is written,
     /// or in upper case with `_` for `-`.
     pub env_variables: BTreeMap<String, String>,
+    /// What the environment of the process allows beyond the rules for manifests, as `cli` read it.
+    pub permissions: Permissions,
+}
+
+impl LoadOptions {
+    /// Returns the folder of the project, with the folders whose files it may name.
+    fn folder(&self) -> ProjectFolder<'_> {
+        ProjectFolder::new(&self.root, &self.permissions)
+    }
 }
 
 /// Loads a project as one environment sees it.
@@ -62,7 +76,8 @@ pub fn load(options: &LoadOptions) -> Result<Project, InvalidProject> {
 /// `None` if the environment has a problem, which [`load`] reports. Problems elsewhere are ignored.
 pub fn load_environment(options: &LoadOptions) -> Option<Environment> {
     let mut problems = Vec::new();
-    let main = gather::read_main_manifest(&options.root, &mut problems)?;
+    let folder = options.folder();
+    let main = gather::read_main_manifest(&folder, &mut problems)?;
     let chosen = check::environment::choose_environment(options.environment.as_deref(), &main.environments).ok()?;
     if !(main.unparsable.is_empty() && chosen.1.value.is_valid) {
         return None;
@@ -71,7 +86,7 @@ pub fn load_environment(options: &LoadOptions) -> Option<Environment> {
     let mut fields =
         VariableScope { options, secrets: main.secrets.keys().map(String::as_str).collect() }.base_substitution();
     let environment = check::environment::check_environment(
-        &options.root,
+        &folder,
         chosen,
         EnvironmentSelection::Chosen,
         &mut fields,
@@ -81,13 +96,13 @@ pub fn load_environment(options: &LoadOptions) -> Option<Environment> {
     problems.is_empty().then_some(environment)
 }
 
-/// Returns the names of the environments that `floe.toml` in `root` declares, sorted.
+/// Returns the names of the environments that `floe.toml` declares, sorted.
 ///
 /// # Errors
 /// The problems of `floe.toml`, if it cannot be read completely.
-pub fn environment_names(root: &Path) -> Result<Vec<String>, Vec<Problem>> {
+pub fn environment_names(options: &LoadOptions) -> Result<Vec<String>, Vec<Problem>> {
     let mut problems = Vec::new();
-    match gather::read_main_manifest(root, &mut problems) {
+    match gather::read_main_manifest(&options.folder(), &mut problems) {
         Some(main) if !main.is_incomplete => Ok(main.environments.into_keys().collect()),
         _ => Err(sorted_problems(problems)),
     }
@@ -95,7 +110,8 @@ pub fn environment_names(root: &Path) -> Result<Vec<String>, Vec<Problem>> {
 
 /// Loads the project and adds its problems to `problems`. Returns `None` if `floe.toml` cannot be used at all.
 fn load_into(options: &LoadOptions, problems: &mut Vec<Problem>) -> Option<Project> {
-    let mut main = gather::read_main_manifest(&options.root, problems)?;
+    let folder = options.folder();
+    let mut main = gather::read_main_manifest(&folder, problems)?;
     let environments = std::mem::take(&mut main.environments);
     let secrets = std::mem::take(&mut main.secrets);
     let scope = VariableScope { options, secrets: secrets.keys().map(String::as_str).collect() };
@@ -108,7 +124,7 @@ fn load_into(options: &LoadOptions, problems: &mut Vec<Problem>) -> Option<Proje
     let mut fields = scope.base_substitution();
     let chosen_environment = chosen.map(|chosen| {
         check::environment::check_environment(
-            &options.root,
+            &folder,
             chosen,
             EnvironmentSelection::Chosen,
             &mut fields,
@@ -119,7 +135,7 @@ fn load_into(options: &LoadOptions, problems: &mut Vec<Problem>) -> Option<Proje
     for (name, at) in environments.iter().filter(|(name, _)| chosen.is_none_or(|(chosen, _)| chosen != *name)) {
         // The variables of other environments may not be known here, so undefined ones are not reported.
         check::environment::check_environment(
-            &options.root,
+            &folder,
             (name, at),
             EnvironmentSelection::Other,
             &mut scope.base_substitution(),
@@ -144,7 +160,7 @@ fn load_into(options: &LoadOptions, problems: &mut Vec<Problem>) -> Option<Proje
     let mut sql_files = SqlFileCache::default();
     let substitutions = other_substitutions.values_mut().collect();
     let scope =
-        GatherScope { root: &options.root, environments: &environments, include: include.as_deref(), substitutions };
+        GatherScope { folder: &folder, environments: &environments, include: include.as_deref(), substitutions };
     let gathered = gather::gather_manifests(scope, main, &mut sql_files, problems);
     report_orphan_overlays(&environments, &gathered, &mut provisional_problems);
 
@@ -154,7 +170,7 @@ fn load_into(options: &LoadOptions, problems: &mut Vec<Problem>) -> Option<Proje
     }
     let manifest = &gathered.manifest;
     let context = ValidationContext {
-        root: &options.root,
+        folder: &folder,
         environment: &chosen_environment.unwrap_or_else(Environment::placeholder),
         defaults: &effective_defaults(manifest, chosen.and_then(|chosen| environments.get(chosen))),
         allow: &manifest.project.allow,
@@ -282,11 +298,11 @@ fn check_project<'a>(
         }
     }
     problems.append(&mut context.problems);
-    let ValidationContext { root, environment, invalid_statements, .. } = context;
+    let ValidationContext { folder, environment, invalid_statements, .. } = context;
     statements.retain(|key, statement| !invalid_statements.contains(key) && is_reliable_statement(statement, manifest));
     Project {
         name,
-        root: root.to_owned(),
+        root: folder.path().to_owned(),
         environment: environment.clone(),
         pools,
         statements,

@@ -2,14 +2,14 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    path::PathBuf,
+    path::{Path, PathBuf},
 };
 
 use super::SqlSourceMap;
 use crate::{
     resource::{
         Address, Consent, EnvironmentIdentity, PoolDeclaration, Problem, ResourceKind, SmallMap, SourceLocation,
-        Statement,
+        Statement, is_confluent_origin,
     },
     sql::Analysis,
 };
@@ -165,6 +165,20 @@ pub struct Environment {
 }
 
 impl Environment {
+    /// Returns the origins outside Confluent Cloud that this environment names, each once. API keys are sent there only
+    /// if the environment of the process allows it.
+    pub fn hosts_outside_confluent(&self) -> Vec<String> {
+        let named = [&self.endpoint, &self.cloud_endpoint].into_iter().flatten();
+        let mut hosts: Vec<String> = named.filter(|origin| !is_confluent_origin(origin)).cloned().collect();
+        hosts.dedup();
+        hosts
+    }
+
+    /// Returns whether the state is kept at the default place, which no manifest and no variable has to name.
+    pub fn has_default_state(&self) -> bool {
+        self.state == StateLocation::default_for(&self.name)
+    }
+
     /// Returns the environment to check against when none could be chosen.
     pub(super) fn placeholder() -> Self {
         Environment {
@@ -200,4 +214,17 @@ pub struct SimulatorSettings {
 pub enum StateLocation {
     /// A file, relative to the project unless the path is absolute. The journal and the lock are in the same folder.
     File(PathBuf),
+}
+
+impl StateLocation {
+    /// Returns where the environment with this key keeps its state by default.
+    pub fn default_for(name: &str) -> Self {
+        StateLocation::File(PathBuf::from(format!("state/{name}.json")))
+    }
+
+    /// Returns the path of the state file.
+    pub fn path(&self) -> &Path {
+        let StateLocation::File(path) = self;
+        path
+    }
 }

@@ -54,6 +54,9 @@ pub struct Basis {
     pub identity: EnvironmentIdentity,
     /// Whether the environment is simulated.
     pub simulated: bool,
+    /// The origins outside Confluent Cloud that requests are sent to.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub hosts: Vec<String>,
     /// The lineage of the state.
     pub lineage: String,
     /// A digest of the declaration of each changed address, or `None` if it is not declared.
@@ -65,6 +68,10 @@ pub struct Basis {
     /// The names of those statements that a single read has confirmed to be gone.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub absent: BTreeSet<String>,
+    /// The environment variable of each secret that a changed statement declares, by address and the secret's name.
+    /// `None` in a plan of floe 0.1.0.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub secret_variables: Option<BTreeMap<Address, BTreeMap<String, String>>>,
     /// What was seen of each recorded pool whose address changes, by id.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub seen_pools: BTreeMap<String, SeenPool>,

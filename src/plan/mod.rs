@@ -18,7 +18,7 @@ use crate::{
 
 pub use check::{Violation, check};
 pub use document::{Basis, FORMAT_VERSION, Plan};
-pub use saved::{StaleReason, excluded_by, options_without_foreign_blocks, rebase_onto, stale_reasons};
+pub use saved::{StaleReason, approved_part, excluded_by, options_without_foreign_blocks, stale_reasons};
 pub use step::{PoolRef, RollbackGuard, Step, StepGroup, StepRequest, Until};
 
 /// Makes a plan from a diff of the same inputs. `entries` are those that made the record settled, with moved facts
@@ -45,6 +45,8 @@ pub fn plan(inputs: Inputs, entries: Vec<Entry>, diff: Diff) -> Plan {
             environment: project.environment.name.clone(),
             identity: project.environment.identity.clone(),
             simulated: project.environment.simulator.is_some(),
+            hosts: project.environment.hosts_outside_confluent(),
+            secret_variables: Some(saved::secret_variables(project, &diff.changes)),
             lineage: recorded.lineage.clone(),
             declared: diff.changes.keys().map(|a| (a.clone(), saved::declared_fingerprint(desired, a))).collect(),
             recorded: diff.changes.keys().map(|a| (a.clone(), saved::recorded_fingerprint(recorded, a))).collect(),

@@ -7,19 +7,20 @@ use std::{
 
 use serde::Serialize;
 
-use super::Plan;
+use super::{Basis, Plan};
 use crate::{
     diff::{self, Change, Desired, PlanOptions},
     graph::Graph,
     live::{Live, Presence},
-    resource::{Address, Fingerprint, ResourceKind, SeenPool, SeenStatement},
+    manifest::Project,
+    resource::{Address, Fingerprint, ResourceKind, SeenPool, SeenStatement, Template},
     state::{Entry, Fact, Recorded},
 };
 
 /// Something that a saved plan is based on and that no longer holds.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum StaleReason {
-    /// The plan was made for another `project`, `environment` or `state`.
+    /// The plan was made for another `project`, `environment`, `host` or `state`.
     MadeForOther(&'static str),
     /// The declaration of this address has changed.
     DeclarationChanged(Address),
@@ -67,7 +68,12 @@ pub fn stale_reasons(saved: &Plan, now: &Plan, excluded_by: &BTreeMap<Address, A
     let (then, basis) = (&saved.basis, &now.basis);
     let identities = [
         ("project", then.project == basis.project),
-        ("environment", then.environment == basis.environment && then.identity == basis.identity),
+        (
+            "environment",
+            (&then.environment, &then.identity, then.simulated)
+                == (&basis.environment, &basis.identity, basis.simulated),
+        ),
+        ("host", then.hosts == basis.hosts),
         ("state", then.lineage == basis.lineage),
     ];
     let mut stale: Vec<StaleReason> =
@@ -87,7 +93,8 @@ pub fn stale_reasons(saved: &Plan, now: &Plan, excluded_by: &BTreeMap<Address, A
             continue;
         };
         let before = stale.len();
-        if basis.declared.get(address).is_some_and(|now| then.declared.get(address) != Some(now)) {
+        let is_declared_anew = basis.declared.get(address).is_some_and(|now| then.declared.get(address) != Some(now));
+        if is_declared_anew || has_other_secret_variables(then, basis, address) {
             stale.push(StaleReason::DeclarationChanged(address.clone()));
         }
         if basis.recorded.get(address).is_some_and(|now| then.recorded.get(address) != Some(now)) {
@@ -115,6 +122,15 @@ pub fn stale_reasons(saved: &Plan, now: &Plan, excluded_by: &BTreeMap<Address, A
         }
     }
     stale
+}
+
+/// Returns whether the secrets of a statement now come from other environment variables. A plan of floe 0.1.0 does not
+/// say where they came from.
+fn has_other_secret_variables(then: &Basis, now: &Basis, address: &Address) -> bool {
+    match (&then.secret_variables, &now.secret_variables) {
+        (Some(then), Some(now)) => then.get(address) != now.get(address),
+        _ => false,
+    }
 }
 
 /// Returns the options to plan with instead of those of `saved`, if `now` is blocked at addresses that `saved` does
@@ -157,16 +173,33 @@ pub(super) fn recorded_fingerprint(recorded: &Recorded, address: &Address) -> Op
     }
 }
 
-/// Returns the saved plan on the current record: the entries to record first are those of `now`, with what they are
-/// based on.
-pub fn rebase_onto(saved: Plan, now: &Plan) -> Plan {
-    let mut plan =
-        Plan { interrupted_requests: now.interrupted_requests.clone(), entries: now.entries.clone(), ..saved };
-    plan.basis.absent.extend(now.basis.absent.iter().cloned());
-    for (name, seen) in &now.basis.seen {
-        plan.basis.seen.entry(name.clone()).or_insert_with(|| seen.clone());
+/// Returns the part of the plan `now` that covers the changes of `saved`, which is not stale. This is what an apply of
+/// `saved` executes: all that is taken from the saved plan is which addresses it changes and what the user asked of it.
+pub fn approved_part(saved: &Plan, now: &Plan) -> Plan {
+    let mut plan = Plan { options: saved.options.clone(), ..now.clone() };
+    let is_approved = |address: &Address| saved.changes.contains_key(address);
+    plan.changes.retain(|address, _| is_approved(address));
+    plan.groups.retain(|group| is_approved(&group.address));
+    for group in &mut plan.groups {
+        // Nothing runs for the other addresses, so there is nothing to wait for.
+        group.after.retain(|before| is_approved(before));
     }
     plan
+}
+
+/// Returns the environment variables of the secrets that the declarations of changed statements refer to.
+pub(super) fn secret_variables(
+    project: &Project,
+    changes: &BTreeMap<Address, Change>,
+) -> BTreeMap<Address, BTreeMap<String, String>> {
+    let variables_of = |address: &Address| {
+        let spec = &project.statements.get(&address.key).filter(|_| address.kind == ResourceKind::Statement)?.spec;
+        let texts = [Some(&spec.sql), spec.undo.as_ref()].into_iter().flatten().chain(spec.properties.values());
+        let variable = |name: &str| Some((name.to_owned(), project.secrets.get(name)?.clone()));
+        let variables: BTreeMap<_, _> = texts.flat_map(Template::secret_names).filter_map(variable).collect();
+        (!variables.is_empty()).then(|| (address.clone(), variables))
+    };
+    changes.keys().filter_map(variables_of).collect()
 }
 
 /// Returns a digest of a value as JSON.

@@ -11,9 +11,9 @@ use crate::{
     live::{self, Live},
     manifest::{self, InvalidProject, LoadOptions},
     plan::{self, Plan},
-    resource::{Address, ResourceKind, Secrets},
+    resource::{Address, ResourceKind, SecretHashes, Secrets},
     settle::{self, Settlement},
-    state::{Entry, Recorded},
+    state::{Entry, Fact, GenerationRecord, Recorded},
 };
 
 /// A plan and what it was made from.
@@ -131,7 +131,8 @@ pub async fn plan_from(
         basis.settled.to_mut().apply(&entry)?;
         entries.push(entry);
     }
-    let hashes = basis.secrets.hashes(graph.project.secrets.keys().map(String::as_str), &recorded.hash_key);
+    let hashes = basis.secrets.comparable_hashes(graph.project.secrets.keys().map(String::as_str), &recorded.hash_key);
+    entries.extend(strengthened_hashes(&basis.settled, &hashes));
     let desired = Desired { graph, secrets: &hashes };
     let mut difference = diff_with_lookups(cloud, &mut basis, desired, options).await?;
     // If everything is destroyed, a blocked rename does not matter.
@@ -155,6 +156,19 @@ pub async fn plan_from(
 /// When the cloud could not be read.
 pub fn redact_read_error(read: cloud::Result<Live>, secrets: &Secrets) -> Result<Live, PlanningError> {
     Ok(read.map_err(|error| error.redacted(secrets))?)
+}
+
+/// Returns the entries that replace the hashes of floe 0.1.0, where the values are available here and have not changed.
+/// They are left out of the settled record, so that a saved plan does not depend on which values are available.
+fn strengthened_hashes(settled: &Recorded, hashes: &SecretHashes) -> Vec<Entry> {
+    let generations =
+        settled.statements.iter().flat_map(|(key, record)| record.generations().map(move |found| (key, found)));
+    let entry = |(key, generation): (&String, &GenerationRecord)| {
+        let secrets = hashes.strengthened(&generation.secrets)?;
+        let (key, name) = (key.clone(), generation.sent.name.clone());
+        Some(Entry::FactRecorded { fact: Fact::SecretsRehashed { key, name, secrets } })
+    };
+    generations.filter_map(entry).collect()
 }
 
 /// Returns the diff once the snapshot answers all of its lookups.

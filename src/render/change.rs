@@ -2,13 +2,15 @@
 
 use super::{
     Paint, PlanContext, RunFlags,
+    change_detail::ChangeDetail,
+    decided::decided_details,
     sql_diff::{self, DiffLine},
     words::{BlockSetting, explain_block, headline, headline_covers, note_text, reason_text, symbol},
 };
 use crate::{
     diff::{Action, Change, Note, Reason},
     plan::Plan,
-    resource::{Address, ResourceKind},
+    resource::{Address, ResourceKind, one_line},
 };
 
 /// A change that is ready to be laid out.
@@ -26,15 +28,6 @@ pub(super) struct RenderedChange {
     pub details: Vec<ChangeDetail>,
 }
 
-/// A detail below the headline of a change.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum ChangeDetail {
-    /// Sentences. Lines after the first are there to be pasted.
-    Prose(String),
-    /// SQL lines that are removed and added.
-    Sql(Vec<DiffLine>),
-}
-
 /// The number of identical changes from which they are shown as one entry.
 const MIN_GROUP_SIZE: usize = 3;
 
@@ -47,7 +40,9 @@ pub(super) fn rendered_changes(
 ) -> Vec<RenderedChange> {
     let flags = &flags.in_environment(&plan.basis.environment);
     let listed = plan.changes.iter().filter(|(_, change)| verbose || !is_verbose_only(change));
-    group_identical(listed.map(|(address, change)| rendered_change(address, change, context, flags, verbose)).collect())
+    group_identical(
+        listed.map(|(address, change)| rendered_change(address, change, (plan, context), flags, verbose)).collect(),
+    )
 }
 
 /// Returns whether a change is listed only with `-v`: it changes nothing but settings that only floe reads, and has
@@ -61,7 +56,7 @@ pub(super) fn is_verbose_only(change: &Change) -> bool {
 fn rendered_change(
     address: &Address,
     change: &Change,
-    context: &PlanContext,
+    (plan, context): (&Plan, &PlanContext),
     flags: &RunFlags,
     verbose: bool,
 ) -> RenderedChange {
@@ -110,8 +105,23 @@ fn rendered_change(
         details.insert(0, ChangeDetail::Prose(format!("Why: {}.", reasons.join("; ").trim_end_matches('.'))));
     }
     details.extend(below);
+    details.extend(decided_details(address, change, (plan, context), verbose));
     details.extend(notes.into_iter().map(|note| ChangeDetail::Prose(as_sentence(&note))));
-    RenderedChange { addresses: vec![address.clone()], symbol, paint, head, details }
+    details.extend(secret_variables_line(plan, address, change).map(ChangeDetail::Prose));
+    let details = details.into_iter().map(ChangeDetail::made_visible).collect();
+    RenderedChange { addresses: vec![address.clone()], symbol, paint, head: one_line(&head), details }
+}
+
+/// Returns the sentence that says which environment variable each secret of a new or changed statement reads.
+fn secret_variables_line(plan: &Plan, address: &Address, change: &Change) -> Option<String> {
+    let is_affected = |reason: &Reason| {
+        matches!(reason, Reason::SecretChanged { .. } | Reason::SqlChanged { .. } | Reason::PropertyChanged { .. })
+    };
+    let is_new = matches!(change.action, Action::Create { .. });
+    let variables = plan.basis.secret_variables.as_ref()?.get(address)?;
+    let read = |(name, variable): (&String, &String)| format!("secret `{name}` from `{variable}`");
+    let list: Vec<String> = variables.iter().map(read).collect();
+    (is_new || change.reasons.iter().any(is_affected)).then(|| format!("Reads {}.", list.join(", ")))
 }
 
 /// Returns the SQL lines to show: the difference of changed SQL, or with `-v` the SQL of a new statement.

@@ -1,6 +1,8 @@
-//! The commands that floe prints, each word quoted for a shell. Only this file uses shlex.
+//! The commands that floe prints, each word quoted for a shell.
 
 use std::{fmt, path::Path};
+
+use crate::resource::shell_quoted;
 
 /// The flags that printed commands repeat, so that they work on the project and the environment of this run.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -13,6 +15,12 @@ impl RunFlags {
         let folder = (!is_default).then(|| ["-C".to_owned(), path_argument(folder)]);
         let variable = |(name, value): &(String, String)| ["--var".to_owned(), format!("{name}={value}")];
         RunFlags(folder.into_iter().chain(variables.iter().map(variable)).flatten().collect())
+    }
+
+    /// Returns the same flags followed by `--allow-endpoint` for each of `origins`.
+    pub fn with_allowed_endpoints(mut self, origins: &[String]) -> Self {
+        self.0.extend(origins.iter().flat_map(|origin| ["--allow-endpoint".to_owned(), origin.clone()]));
+        self
     }
 
     /// Returns the same flags with `-e` in front of them.
@@ -34,11 +42,8 @@ pub struct CommandLine(String);
 impl CommandLine {
     /// Adds `word` as one argument, quoted if a shell needs it.
     pub fn argument(mut self, word: impl fmt::Display) -> Self {
-        // No shell can paste control characters, and they could steer the terminal.
-        let word: String = word.to_string().chars().filter(|letter| !letter.is_control()).collect();
         self.0.push(' ');
-        // Only a NUL cannot be quoted, and no control character is left.
-        self.0.push_str(&shlex::try_quote(&word).unwrap_or_default());
+        self.0.push_str(&shell_quoted(&word.to_string()));
         self
     }
 
@@ -85,6 +90,13 @@ mod tests {
                 ["apply", "-e", "prod", "-C", "the folder", "--var", &format!("v={word}"), "--exclude", word];
             assert_eq!(read.split_terminator('\0').collect::<Vec<_>>(), expected, "{printed}");
         }
+    }
+
+    #[test]
+    fn printed_commands_allow_the_same_endpoints_again() {
+        let flags = RunFlags::default().with_allowed_endpoints(&["https://a.example".to_owned(), "b c".to_owned()]);
+        let printed = flags.command("apply").to_string();
+        assert_eq!(printed, "floe apply --allow-endpoint https://a.example --allow-endpoint 'b c'");
     }
 
     #[test]

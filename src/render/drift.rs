@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::{
     Paint, PlanContext, RunFlags, Style,
-    plan::environment_label,
+    plan::{EnvironmentHeader, environment_label},
     style::{display_width, pad, pluralize, sanitize, wrap},
     words::{condition_text, not_reverted_text},
 };
@@ -54,7 +54,12 @@ pub fn drift_rows(assessment: &Assessment, fixing: &Plan, context: &PlanContext)
 
 /// Returns the differences below a header. The text ends with a newline.
 pub fn drift_text(environment: &Environment, rows: &[DriftRow], flags: &RunFlags, style: Style) -> String {
-    let label = environment_label(&environment.name, &environment.identity, environment.simulator.is_some());
+    let label = environment_label(EnvironmentHeader {
+        name: &environment.name,
+        identity: &environment.identity,
+        simulated: environment.simulator.is_some(),
+        hosts: &environment.hosts_outside_confluent(),
+    });
     let summary = match rows.len() {
         0 => "no drift".to_owned(),
         number => pluralize(number, "difference"),

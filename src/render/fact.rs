@@ -57,6 +57,7 @@ fn describe_fact(fact: &Fact) -> String {
         }
         Fact::OffsetsSet { key, offsets, .. } if offsets.is_empty() => format!("{} is running again", statement(key)),
         Fact::OffsetsSet { key, .. } => format!("the offsets of {}", statement(key)),
+        Fact::SecretsRehashed { key, .. } => format!("stronger hashes of the secrets of {}", statement(key)),
         Fact::Promoted { key } => format!("the new generation of {} is current", statement(key)),
         Fact::GenerationGone { key, name } => format!("`{name}` of {} no longer exists", statement(key)),
         Fact::Deleted { address } => format!("{address} is deleted"),

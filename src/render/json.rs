@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{PlanContext, place_json::LineIndex};
+use super::{PlanContext, escape::json_text, place_json::LineIndex};
 use crate::{
     graph::{Edge, EdgeReason, Graph},
     plan::Plan,
@@ -48,9 +48,7 @@ fn plan_json_with_id(
             fields.insert("id".to_owned(), json!(id));
         }
     }
-    let mut text = serde_json::to_string_pretty(&value)?;
-    text.push('\n');
-    Ok(text)
+    json_text(&value)
 }
 
 /// Returns the dependencies: both ends, whether each is inferred from the SQL or declared, and where it is written.

@@ -6,6 +6,7 @@ use std::ops::Range;
 use similar::{ChangeTag, TextDiff};
 
 use super::style::truncate;
+use crate::resource::visible;
 
 /// The number of characters from which a line is long.
 const LONG_LINE: usize = 160;
@@ -50,10 +51,9 @@ pub(super) fn compare_lines(before: &str, after: &str) -> LinePair {
     LinePair { before: shown_parts(&old, &old_parts), after: shown_parts(&new, &new_parts), notes }
 }
 
-/// Returns a line without control characters, which could steer a terminal. Tabs become spaces.
+/// Returns a line with characters that could steer a terminal spelled out. Tabs become spaces.
 pub(super) fn printable_line(line: &str) -> String {
-    let line = line.replace('\t', "    ");
-    line.chars().filter(|letter| !letter.is_control()).collect()
+    visible(&line.replace('\t', "    ")).into_owned()
 }
 
 /// Returns the start of a long line.

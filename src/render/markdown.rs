@@ -4,14 +4,18 @@ use std::{collections::BTreeMap, fmt::Write};
 
 use super::{
     PlanView,
-    change::{ChangeDetail, RenderedChange, rendered_changes},
+    change::{RenderedChange, rendered_changes},
+    change_detail::ChangeDetail,
+    decided::shared_properties_line,
+    markdown_text::{Inline, longest_run_of_back_quotes},
     plan::{
-        cfu_line, change_counts, environment_label, interrupted_run_lines, plan_summary, unblocking_lines,
-        unlisted_line,
+        EnvironmentHeader, cfu_line, change_counts, environment_label, interrupted_run_lines, plan_summary,
+        unblocking_lines, unlisted_line,
     },
     sql_diff::DiffLine,
     style::truncate,
 };
+use crate::resource::visible;
 
 /// The most characters of a comment. GitHub accepts 65,536, and a pipeline may add text around the plan.
 const MAX_LENGTH: usize = 60_000;
@@ -23,24 +27,32 @@ const RESERVED_LENGTH: usize = 4_000;
 /// first, and the text names the changes that it omits.
 pub fn plan_markdown(view: &PlanView<'_>) -> String {
     let plan = view.plan;
-    let label = environment_label(&plan.basis.environment, &plan.basis.identity, plan.basis.simulated);
-    let mut text = format!("### floe {} · {}/{label} · {}\n\n", view.command, plan.basis.project, change_counts(plan));
-    let _ = writeln!(text, "**{}**", plan_summary(plan));
+    let label = environment_label(EnvironmentHeader::of_plan(plan));
+    let heading = format!("floe {} · {}/{label} · {}", view.command, plan.basis.project, change_counts(plan));
+    let mut text = format!("### {}\n\n", Inline::Markdown.escape(&heading));
+    let _ = writeln!(text, "**{}**", Inline::Markdown.escape(&plan_summary(plan)));
     for line in interrupted_run_lines(plan, view.context) {
-        let _ = writeln!(text, "\n> {line}");
+        let _ = writeln!(text, "\n> {}", Inline::Markdown.escape(&line));
     }
     text.push('\n');
     let room = (MAX_LENGTH - RESERVED_LENGTH).saturating_sub(text.chars().count());
     let (sections, left_out) = sections_that_fit(&rendered_changes(plan, view.context, view.run_flags, true), room);
     sections.iter().for_each(|section| text.push_str(section));
     text.push_str(&left_out_notice(&left_out));
-    for line in [cfu_line(view.context).unwrap_or_default(), unlisted_line(plan)].iter().filter(|line| !line.is_empty())
+    for line in [
+        shared_properties_line(view.context).unwrap_or_default(),
+        cfu_line(view.context).unwrap_or_default(),
+        unlisted_line(plan),
+    ]
+    .iter()
+    .filter(|line| !line.is_empty())
     {
-        let _ = writeln!(text, "\n{line}");
+        let _ = writeln!(text, "\n{}", Inline::Markdown.escape(line));
     }
     let unblocking: String = unblocking_lines(view).join("\n").chars().take(RESERVED_LENGTH / 3).collect();
     if !unblocking.is_empty() {
-        let _ = writeln!(text, "\n```text\n{unblocking}\n```");
+        let _ = write!(text, "\n{}", fenced_code("text", &unblocking).trim_end_matches('\n'));
+        text.push('\n');
     }
     text
 }
@@ -116,8 +128,8 @@ fn change_section(change: &RenderedChange, sql_room: usize) -> String {
     let mut text = format!(
         "<details{open}><summary><code>{}</code> <b>{}</b> {}</summary>\n\n",
         change.symbol,
-        change.subject(),
-        escape_html(&change.head)
+        Inline::Html.escape(&change.subject()),
+        Inline::Html.escape(&change.head)
     );
     if change.addresses.len() > 1 {
         let names: Vec<String> = change.addresses.iter().map(|address| format!("`{address}`")).collect();
@@ -127,7 +139,7 @@ fn change_section(change: &RenderedChange, sql_room: usize) -> String {
         match detail {
             ChangeDetail::Prose(prose) => {
                 let (first, paste) = prose.split_once('\n').unwrap_or((prose, ""));
-                let _ = writeln!(text, "{}\n", escape_html(first));
+                let _ = writeln!(text, "{}\n", Inline::Markdown.escape(first));
                 if !paste.is_empty() {
                     text.push_str(&fenced_code("toml", paste));
                 }
@@ -141,14 +153,8 @@ fn change_section(change: &RenderedChange, sql_room: usize) -> String {
 
 /// Returns a code block whose fence is longer than any run of backticks in the text.
 fn fenced_code(language: &str, text: &str) -> String {
-    let longest = text.split(|c| c != '`').map(str::len).max().unwrap_or_default();
-    let fence = "`".repeat(longest.saturating_add(1).max(3));
-    format!("{fence}{language}\n{text}\n{fence}\n\n")
-}
-
-/// Escapes HTML, so that a message of the service cannot open or close a tag.
-fn escape_html(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
+    let fence = "`".repeat(longest_run_of_back_quotes(text).saturating_add(1).max(3));
+    format!("{fence}{language}\n{}\n{fence}\n\n", visible(text))
 }
 
 /// Returns the notice that names the omitted changes, as many as fit.

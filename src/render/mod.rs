@@ -6,14 +6,18 @@
 //! live and the recorded resources.
 
 mod change;
+mod change_detail;
 mod command_line;
+mod decided;
 mod drift;
+mod escape;
 mod event;
 mod fact;
 mod graph;
 mod json;
 mod line_diff;
 mod markdown;
+mod markdown_text;
 mod place_json;
 mod plan;
 mod plan_context;
@@ -29,6 +33,7 @@ mod words;
 
 pub use command_line::{CommandLine, RunFlags};
 pub use drift::{DriftRow, drift_rows, drift_text};
+pub use escape::{json_text, printable};
 pub use event::{done_line, event_line, retry_line};
 pub use graph::{graph_dot, graph_json, graph_mermaid, graph_svg};
 pub use json::{plan_json, saved_plan_json};

@@ -2,7 +2,9 @@
 
 use super::{
     Paint, PlanContext, PoolUsage, RunFlags, Style,
-    change::{ChangeDetail, RenderedChange, rendered_changes},
+    change::{RenderedChange, rendered_changes},
+    change_detail::ChangeDetail,
+    decided::shared_properties_line,
     fact::describe_entries,
     style::{display_width, pad, pluralize, wrap},
     words::Tally,
@@ -10,7 +12,7 @@ use super::{
 use crate::{
     diff::PlanOptions,
     plan::Plan,
-    resource::{Address, EnvironmentIdentity},
+    resource::{Address, EnvironmentIdentity, one_line},
 };
 
 /// A plan and the options of its display.
@@ -57,6 +59,9 @@ pub fn plan_text(view: &PlanView<'_>) -> String {
         }
     }
     page.push_line("");
+    for line in wrap(&shared_properties_line(context).unwrap_or_default(), style.width.saturating_sub(2)) {
+        page.push_line(&format!("  {line}"));
+    }
     for line in wrap(&cfu_line(context).unwrap_or_default(), style.width.saturating_sub(2)) {
         page.push_line(&format!("  {line}"));
     }
@@ -72,11 +77,36 @@ pub fn plan_text(view: &PlanView<'_>) -> String {
     page.text
 }
 
-/// Returns `prod (env-z3y2x1, aws us-east-1)`, or `local (SIMULATED, aws us-east-1)`.
-pub(super) fn environment_label(environment: &str, identity: &EnvironmentIdentity, simulated: bool) -> String {
+/// The environment that a header names.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct EnvironmentHeader<'a> {
+    /// The key of the environment.
+    pub name: &'a str,
+    /// The identity of the Confluent Cloud environment.
+    pub identity: &'a EnvironmentIdentity,
+    /// Whether the environment is simulated.
+    pub simulated: bool,
+    /// The origins outside Confluent Cloud that requests are sent to.
+    pub hosts: &'a [String],
+}
+
+impl<'a> EnvironmentHeader<'a> {
+    /// Returns the environment of a plan.
+    pub fn of_plan(plan: &'a Plan) -> Self {
+        let basis = &plan.basis;
+        let (name, identity, hosts) = (&basis.environment, &basis.identity, &basis.hosts);
+        EnvironmentHeader { name, identity, simulated: basis.simulated, hosts }
+    }
+}
+
+/// Returns `prod (env-z3y2x1, aws us-east-1)`, or `local (SIMULATED, aws us-east-1)`. Hosts that are not Confluent's are
+/// named: `prod (env-z3y2x1, aws us-east-1, at http://127.0.0.1:8080)`.
+pub(super) fn environment_label(environment: EnvironmentHeader<'_>) -> String {
+    let EnvironmentHeader { name, identity, simulated, hosts } = environment;
     let EnvironmentIdentity { environment: id, cloud, region, .. } = identity;
     let id = if simulated { "SIMULATED" } else { id.as_str() };
-    format!("{environment} ({id}, {cloud} {region})")
+    let at = if hosts.is_empty() { String::new() } else { format!(", at {}", hosts.join(" and ")) };
+    format!("{name} ({id}, {cloud} {region}{at})")
 }
 
 /// Returns the counts in the first line: `5 to change, 1 blocked`.
@@ -113,6 +143,8 @@ pub(super) fn plan_summary(plan: &Plan) -> String {
     if some(&always).is_empty() && some(&sometimes).is_empty() && some(&last).is_empty() && tally.destroy == 0 {
         return if plan.has_work() {
             format!("Nothing to send. To record: {}.", describe_entries(&plan.entries))
+        } else if plan.options.destroy {
+            "No changes: there is nothing to destroy.".to_owned()
         } else {
             "No changes: everything is as declared.".to_owned()
         };
@@ -128,7 +160,7 @@ pub(super) fn plan_summary(plan: &Plan) -> String {
 fn plan_header(view: &PlanView<'_>) -> String {
     let PlanView { plan, command, .. } = *view;
     let basis = &plan.basis;
-    let label = environment_label(&basis.environment, &basis.identity, basis.simulated);
+    let label = environment_label(EnvironmentHeader::of_plan(plan));
     format!("floe {command} · {}/{label} · {}", basis.project, change_counts(plan))
 }
 
@@ -140,7 +172,7 @@ pub(super) fn interrupted_run_lines(plan: &Plan, context: &PlanContext) -> Vec<S
     let run = match &context.interrupted {
         Some(run) => {
             let when = run.seconds_ago.map_or(String::new(), |seconds| format!(" from {}", super::time_ago(seconds)));
-            format!("the interrupted {}{when}", run.command)
+            format!("the interrupted {}{when}", one_line(&run.command))
         }
         None => "the interrupted run".to_owned(),
     };

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use crate::{
-    resource::Address,
+    resource::{Address, Properties, Template},
     sql::{Analysis, ObjectKind, StatementClass, StatementKind, Usage},
 };
 
@@ -15,7 +15,7 @@ pub struct PlanContext {
     /// The project's pools that could be read, by key.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub pools: BTreeMap<String, PoolUsage>,
-    /// The declared pool and principal of each statement to create, by address.
+    /// The declared pool, principal and properties of each statement to create, by address.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     #[serde(rename = "places")]
     pub placements: BTreeMap<Address, DeclaredPlacement>,
@@ -30,7 +30,7 @@ pub struct PlanContext {
     pub interrupted: Option<InterruptedRun>,
 }
 
-/// The pool and the principal that the manifests declare for a statement.
+/// The pool, the principal and the properties that the manifests declare for a statement.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct DeclaredPlacement {
     /// The manifest key of its pool.
@@ -39,6 +39,9 @@ pub struct DeclaredPlacement {
     /// The principal that it runs as.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub principal: Option<String>,
+    /// Its properties, including the merged defaults.
+    #[serde(skip_serializing_if = "Properties::is_empty")]
+    pub properties: Properties<Template>,
 }
 
 /// What a statement is, as far as the words of a plan depend on it.

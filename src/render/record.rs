@@ -2,7 +2,10 @@
 
 use serde_json::Value;
 
-use super::style::{display_width, pad};
+use super::{
+    escape::json_text,
+    style::{display_width, pad, sanitize},
+};
 use crate::{
     resource::{Address, ResourceKind},
     state::{FurthestPhase, Recorded, StatementRecord},
@@ -15,8 +18,10 @@ pub fn recorded_list_text(recorded: &Recorded) -> String {
         let name = record.current.as_ref().map_or("-", |current| current.sent.name.as_str()).to_owned();
         (Address::statement(key), name, progress_label(record))
     });
-    let rows: Vec<(String, String, String)> =
-        pools.chain(statements).map(|(address, name, standing)| (address.to_string(), name, standing)).collect();
+    let rows: Vec<(String, String, String)> = pools
+        .chain(statements)
+        .map(|(address, name, standing)| (sanitize(&address.to_string()), sanitize(&name), sanitize(&standing)))
+        .collect();
     let first = rows.iter().map(|(address, ..)| display_width(address)).max().unwrap_or(0);
     let second = rows.iter().map(|(_, name, _)| display_width(name)).max().unwrap_or(0);
     rows.iter()
@@ -53,20 +58,20 @@ pub fn recorded_json(recorded: &Recorded) -> Result<String, serde_json::Error> {
     if let Value::Object(fields) = &mut value {
         fields.remove("key");
     }
-    serde_json::to_string_pretty(&value).map(|text| text + "\n")
+    json_text(&value)
 }
 
 /// Returns one address of the record as JSON, without the hashes of secrets. `None` if it is not recorded.
 pub fn recorded_entry_json(recorded: &Recorded, address: &Address) -> Option<String> {
     let text = match address.kind {
-        ResourceKind::Pool => serde_json::to_string_pretty(recorded.pools.get(&address.key)?),
+        ResourceKind::Pool => json_text(recorded.pools.get(&address.key)?),
         ResourceKind::Statement => {
             let mut shown = recorded.statements.get(&address.key)?.clone();
             clear_secret_hashes(&mut shown);
-            serde_json::to_string_pretty(&shown)
+            json_text(&shown)
         }
     };
-    text.ok().map(|text| text + "\n")
+    text.ok()
 }
 
 /// Removes the hashes of secrets from every generation of a record.

@@ -5,7 +5,8 @@ use serde_json::json;
 
 use super::{
     Paint, PlanContext, Style,
-    plan::{cfu_line, environment_label},
+    escape::json_text,
+    plan::{EnvironmentHeader, cfu_line, environment_label},
     style::{display_width, pad, pluralize, sanitize, wrap},
     words::condition_text,
 };
@@ -63,6 +64,8 @@ pub struct StatusView<'a> {
     pub identity: &'a EnvironmentIdentity,
     /// Whether the environment is simulated.
     pub simulated: bool,
+    /// The origins outside Confluent Cloud that requests are sent to.
+    pub hosts: &'a [String],
     /// The recorded resources, one row each.
     pub rows: &'a [StatusRow],
     /// The pools and the service's clock.
@@ -71,10 +74,11 @@ pub struct StatusView<'a> {
 
 /// Returns the table with a header and a summary line. The text ends with a newline.
 pub fn status_text(view: &StatusView<'_>, style: Style) -> String {
-    let StatusView { project, environment, identity, simulated, rows, context } = *view;
+    let StatusView { project, environment, identity, simulated, hosts, rows, context } = *view;
     let unhealthy = rows.iter().filter(|row| row.unhealthy).count();
     let health = if unhealthy == 0 { "healthy".to_owned() } else { format!("{unhealthy} unhealthy") };
-    let header = format!("floe status · {project}/{} · {health}", environment_label(environment, identity, simulated));
+    let label = environment_label(EnvironmentHeader { name: environment, identity, simulated, hosts });
+    let header = format!("floe status · {project}/{label} · {health}");
     let mut text: String =
         wrap(&header, style.width).iter().map(|line| style.paint(Paint::Bold, line) + "\n").collect();
     if !rows.is_empty() {
@@ -123,8 +127,8 @@ pub fn status_text(view: &StatusView<'_>, style: Style) -> String {
 /// # Errors
 /// If the status cannot be written as JSON, which is a bug.
 pub fn status_json(view: &StatusView<'_>) -> Result<String, serde_json::Error> {
-    let StatusView { project, environment, identity, simulated, rows, context } = *view;
-    let value = json!({
+    let StatusView { project, environment, identity, simulated, hosts, rows, context } = *view;
+    let mut value = json!({
         "format_version": 1,
         "project": project,
         "environment": environment,
@@ -134,5 +138,8 @@ pub fn status_json(view: &StatusView<'_>) -> Result<String, serde_json::Error> {
         "rows": rows,
         "beside": context,
     });
-    serde_json::to_string_pretty(&value).map(|text| text + "\n")
+    if let (Some(fields), false) = (value.as_object_mut(), hosts.is_empty()) {
+        fields.insert("hosts".to_owned(), json!(hosts));
+    }
+    json_text(&value)
 }

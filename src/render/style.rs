@@ -1,10 +1,12 @@
-//! Width, color and wrapping of text, and the removal of control characters.
+//! Width, color and wrapping of text.
 
 use std::borrow::Cow;
 
 use anstyle::AnsiColor;
 use textwrap::{WordSeparator, WordSplitter, WrapAlgorithm};
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
+
+use crate::resource::one_line;
 
 /// The width of a text and whether it may use color. The caller decides, since this module reads no environment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -92,11 +94,9 @@ pub fn wrap(text: &str, width: usize) -> Vec<String> {
     text.lines().flat_map(|line| textwrap::wrap(line, &options)).map(Cow::into_owned).collect()
 }
 
-/// Returns text from the service or a file on one line, without control characters, which could steer a terminal.
+/// Returns text from the service or a file on one line, with characters that could steer a terminal spelled out.
 pub(super) fn sanitize(text: &str) -> String {
-    let words: Vec<&str> =
-        text.split(|c: char| c.is_whitespace() || c.is_control()).filter(|w| !w.is_empty()).collect();
-    words.join(" ")
+    one_line(text)
 }
 
 /// Returns `text` cut to `limit` columns, with `…` at the end if something is missing.
@@ -137,7 +137,7 @@ mod tests {
 
     #[test]
     fn control_characters_never_reach_the_terminal() {
-        assert_eq!(sanitize("bad\u{1b}[2J \r\n\tthing"), "bad [2J thing");
+        assert_eq!(sanitize("bad\u{1b}[2J \r\n\tthing"), "bad<U+001B>[2J thing");
         assert_eq!(truncate("abcdef", 4), "abc…");
     }
 

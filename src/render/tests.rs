@@ -10,8 +10,11 @@ use crate::{
     },
     graph::{self, Graph, lineage::lineage},
     manifest::tests::ProjectFixture,
-    plan::{Basis, FORMAT_VERSION, Plan},
-    resource::{Address, Consent, EnvironmentIdentity, Generation, Phase, PoolUpdate, Template},
+    plan::{Basis, FORMAT_VERSION, Plan, Step, StepGroup, StepRequest, Until},
+    resource::{
+        Address, Consent, EnvironmentIdentity, Generation, Phase, PoolUpdate, Properties, Role, Submission, Template,
+    },
+    state::{Fact, FurthestPhase, GenerationRecord},
 };
 
 /// Returns a plan with these changes.
@@ -30,6 +33,8 @@ fn plan_of(changes: impl IntoIterator<Item = (&'static str, Change)>) -> Plan {
             environment: "prod".to_owned(),
             identity,
             simulated: false,
+            hosts: Vec::new(),
+            secret_variables: None,
             lineage: "lineage".to_owned(),
             declared: BTreeMap::new(),
             recorded: BTreeMap::new(),
@@ -70,7 +75,11 @@ fn sample_context() -> PlanContext {
         roles: BTreeMap::new(),
         placements: BTreeMap::from([(
             Address::statement("created"),
-            DeclaredPlacement { pool: Some("main".to_owned()), principal: Some("sa-abc123".to_owned()) },
+            DeclaredPlacement {
+                pool: Some("main".to_owned()),
+                principal: Some("sa-abc123".to_owned()),
+                properties: Default::default(),
+            },
         )]),
     }
 }
@@ -118,7 +127,7 @@ fn every_action() -> Plan {
     let again = Note::OutputRepeated { keyed: Some(false) };
     let pool_changed = Reason::PoolChanged { before: Some("lfcp-1".to_owned()), after: "lfcp-2".to_owned() };
     let cfu = Reason::PoolFieldChanged { field: "max_cfu".to_owned(), before: "10".to_owned(), after: "20".to_owned() };
-    let ran = |detail: &str| Reason::NeverRan { detail: detail.to_owned() };
+    let ran = |detail: &str| Reason::NeverRan { detail: detail.into() };
     let create = |text: &str, generation| Action::Create { sql: template(text), name: "t-g3".to_owned(), generation };
     let one = |action| Change::new(action, Vec::new());
     plan_of([
@@ -216,10 +225,10 @@ fn every_block() -> Plan {
         ("pools.renamed", Block::LooksLikeRename { from: Address::pool("main"), to: Address::pool("renamed") }),
         ("statements.cannot-stop", Block::CannotStop),
         ("statements.data-loss", Block::DataLoss { undo: template("DROP TABLE orders") }),
-        ("statements.failed", Block::FailedPredecessor { detail: text("Table 'x' not found"), accept: accept() }),
+        ("statements.failed", Block::FailedPredecessor { detail: "Table 'x' not found".into(), accept: accept() }),
         (
             "statements.failed-next",
-            Block::FailedSuccessor { name: text("s-g2"), detail: text("boom"), accept: accept(), can_roll_back: true },
+            Block::FailedSuccessor { name: text("s-g2"), detail: "boom".into(), accept: accept(), can_roll_back: true },
         ),
         ("statements.gone", Block::GoneWithoutOffsets { accept: accept() }),
         (
@@ -326,7 +335,7 @@ fn every_note_and_reason() -> Plan {
         Reason::SecretChanged { name: text("openai") },
         Reason::PoolChanged { before: None, after: text("heavy") },
         Reason::PrincipalChanged { before: None, after: text("sa-1") },
-        Reason::Failed { detail: text("boom") },
+        Reason::Failed { detail: "boom".into() },
         Reason::CompletedUnexpectedly,
         Reason::StoppedOutside,
         Reason::ResumedOutside,
@@ -343,12 +352,12 @@ fn every_note_and_reason() -> Plan {
             Change::new(Action::CreatePool { max_cfu: 5 }, vec![Reason::Gone])
                 .with_note(Note::StoppedWithPool { statements: vec![Address::statement("a")] }),
         ),
-        ("statements.degraded", unhealthy(Note::Degraded { detail: text("slow") })),
+        ("statements.degraded", unhealthy(Note::Degraded { detail: "slow".into() })),
         ("statements.due", note(Note::DueAtNextStart { fields: vec![text("sql"), text("pool")] })),
         ("statements.ended", unhealthy(Note::CompletedUnexpectedly)),
         (
             "statements.failed",
-            unhealthy(Note::Failed { detail: text("Table 'x' not found"), since: Some(text("2026-01-02T09:00:00Z")) }),
+            unhealthy(Note::Failed { detail: "Table 'x' not found".into(), since: Some(text("2026-01-02T09:00:00Z")) }),
         ),
         ("statements.exhausted", unhealthy(Note::PoolExhausted)),
         ("statements.gone", unhealthy(Note::GoneWithUnknownOffsets)),
@@ -386,7 +395,7 @@ fn every_note_and_reason() -> Plan {
         ("statements.to-decide", note(Note::ChangesLeftForNextPlan { fields: vec![text("sql")] })),
         (
             "statements.warned",
-            note(Note::ServiceWarning { severity: text("CRITICAL"), message: text("state is large") }),
+            note(Note::ServiceWarning { severity: "CRITICAL".into(), message: "state is large".into() }),
         ),
         ("statements.z-cosmetic", note(Note::CosmeticSqlChange)),
     ])
@@ -836,7 +845,7 @@ fn retry_limits_are_shown_in_round_figures() {
         method: crate::cloud::Method::GET,
         url: "https://flink.us-east-1.aws.confluent.cloud/x".to_owned(),
         status: None,
-        detail: "connection refused".to_owned(),
+        detail: "connection refused".into(),
         request_id: None,
         has_service_body: false,
         help: None,
@@ -883,4 +892,104 @@ fn edges_in_json_say_whether_they_are_inferred_and_where() {
         "{links:?}"
     );
     assert!(links.contains(&("depends_on".into(), at(12, "\"statements.b\""))), "{links:?}");
+}
+
+/// Returns a plan of one change whose group has this step.
+fn plan_with_step(change: Change, step: Step) -> Plan {
+    let mut plan = plan_of([("statements.created", change)]);
+    let address = Address::statement("created");
+    plan.groups = vec![StepGroup { address, after: Default::default(), forward: vec![step], rollback: Vec::new() }];
+    plan
+}
+
+#[test]
+fn a_plan_shows_the_properties_of_what_it_creates() {
+    let mut context = sample_context();
+    let placement = context.placements.get_mut(&Address::statement("created")).unwrap();
+    placement.properties =
+        [("sql.state-ttl", template("7 d")), ("sql.secrets.key", template("${secret.key}"))].into_iter().collect();
+    let create = Action::Create {
+        sql: template("CREATE TABLE t (x INT)"),
+        name: "created".to_owned(),
+        generation: Generation::FIRST,
+    };
+    let plan = plan_of([("statements.created", Change::new(create, Vec::new()))]);
+    let text = super::plan_text(&PlanView {
+        plan: &plan,
+        context: &context,
+        command: "plan",
+        run_flags: &RunFlags::default(),
+        verbose: false,
+        style: Style::default(),
+    });
+    let words = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(words.contains("Properties: `sql.secrets.key` (sensitive), `sql.state-ttl` '7 d'."), "{text}");
+    let json = serde_json::to_string(&context).unwrap();
+    assert!(json.contains("\"sql.state-ttl\":\"7 d\""), "{json}");
+}
+
+/// Returns a submission of this SQL.
+fn submission(sql: &str, role: Role) -> Submission {
+    Submission {
+        name: "created".to_owned(),
+        generation: Generation::FIRST,
+        role,
+        sql: template(sql),
+        properties: Properties::new(),
+        added_properties: Properties::new(),
+        pool: None,
+        principal: Some("sa-evil".to_owned()),
+    }
+}
+
+/// Returns a step with this request, which records these facts.
+fn step(request: StepRequest, facts_on_success: Vec<Fact>) -> Step {
+    Step { guard: None, request, until: Until::Nothing, facts_on_success, timeout: 60 }
+}
+
+#[test]
+fn a_plan_shows_the_undo_that_a_redefinition_runs() {
+    let tail = "a".repeat(130);
+    for (undo, shown) in
+        [("DROP TABLE\n t", "Undo: DROP TABLE t"), (&*format!("DROP TABLE {tail};--x"), "│ + DROP TABLE a")]
+    {
+        let request = StepRequest::Submit { submission: submission(undo, Role::Undo), pool: None };
+        let change = Change::new(replace(Strategy::Redefine, Some(3)), Vec::new());
+        let text = plan_text_of(&plan_with_step(change, step(request, Vec::new())), false);
+        assert!(text.contains(shown), "{text}");
+        assert!(undo.len() < 120 || text.contains(";--x"), "the end of a long undo is shown, too: {text}");
+    }
+    let long = template(&format!("DROP TABLE {tail};--x"));
+    let delete = Change::new(Action::Delete { undo: Some(long) }, vec![Reason::NotDeclared]);
+    let text = plan_text_of(&plan_of([("statements.created", delete)]), false);
+    assert!(text.contains(";--x"), "{text}");
+}
+
+#[test]
+fn a_plan_shows_the_principal_and_the_sql_of_what_it_adopts() {
+    let sql = format!("INSERT INTO o SELECT {} FROM t -- the end", "x, ".repeat(60));
+    let generation = GenerationRecord {
+        sent: submission(&sql, Role::Current),
+        uid: "u".to_owned(),
+        stopped: false,
+        reached: FurthestPhase::Running,
+        sql_kind: None,
+        bounded: false,
+        offsets: None,
+        secrets: Default::default(),
+        created_at: None,
+    };
+    let fact = Fact::Adopted { key: "created".to_owned(), generation: Box::new(generation) };
+    let action = Action::Adopt { name: "created".to_owned(), generation: Generation::FIRST };
+    let plan = plan_with_step(Change::new(action, Vec::new()), step(StepRequest::RecordOnly, vec![fact]));
+    let short = plan_text_of(&plan, false);
+    assert!(short.contains("Principal: sa-evil. SQL: INSERT INTO o") && !short.contains("the end"), "{short}");
+    assert!(plan_text_of(&plan, true).contains("-- the end"));
+    assert!(serde_json::to_string(&plan).unwrap().contains("-- the end"));
+}
+
+/// Returns the text of a plan at 80 columns.
+fn plan_text_of(plan: &Plan, verbose: bool) -> String {
+    let (context, style, run_flags) = (sample_context(), Style::default(), &RunFlags::default());
+    super::plan_text(&PlanView { plan, context: &context, command: "plan", run_flags, verbose, style })
 }

@@ -36,3 +36,52 @@ impl EnvironmentIdentity {
         self == environment || (has_shared_id && with_its_id == *environment)
     }
 }
+
+/// The domain of Confluent Cloud's own hosts.
+const CONFLUENT_DOMAIN: &str = "confluent.cloud";
+
+/// Returns whether `origin`, such as `https://api.confluent.cloud`, is a host of Confluent Cloud over TLS. API keys may
+/// always be sent there. Every other origin needs permission from the environment of the process.
+pub fn is_confluent_origin(origin: &str) -> bool {
+    let Some(host) = origin.strip_prefix("https://") else { return false };
+    let host = match host.split_once(':') {
+        Some((host, port)) if !port.is_empty() && port.bytes().all(|digit| digit.is_ascii_digit()) => host,
+        Some(_) => return false,
+        None => host,
+    };
+    let is_host_name = |letter: char| letter.is_ascii_alphanumeric() || matches!(letter, '-' | '.' | '_');
+    let labels = host.strip_suffix(CONFLUENT_DOMAIN);
+    labels.is_some_and(|labels| labels.chars().all(is_host_name) && (labels.is_empty() || labels.ends_with('.')))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_tls_hosts_in_confluents_domain_are_confluents() {
+        for origin in
+            ["https://api.confluent.cloud", "https://confluent.cloud", "https://lkc-1.aws.private.confluent.cloud:8443"]
+        {
+            assert!(is_confluent_origin(origin), "{origin}");
+        }
+        for origin in [
+            "http://api.confluent.cloud",
+            "https://evilconfluent.cloud",
+            "https://confluent.cloud.evil.example",
+            "https://confluent.cloud@evil.example",
+            "https://evil.example/.confluent.cloud",
+            "https://evil.example?x.confluent.cloud",
+            "https://evil.example#.confluent.cloud",
+            "https://evil.example\\.confluent.cloud",
+            "https://evil.example:443.confluent.cloud",
+            "https://api.confluent.cloud.",
+            "https://api.confluent.cloud:",
+            "https://127.0.0.1",
+            "api.confluent.cloud",
+            "",
+        ] {
+            assert!(!is_confluent_origin(origin), "{origin}");
+        }
+    }
+}

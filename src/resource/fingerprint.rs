@@ -2,7 +2,6 @@
 
 use std::fmt;
 
-use hmac::{Hmac, KeyInit, Mac};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
@@ -33,29 +32,7 @@ impl fmt::Display for Fingerprint {
     }
 }
 
-/// The key under which a state hashes secrets. It is created once per lineage. It makes equal secrets of different
-/// environments hash differently, and is not a secret itself.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct HashKey(pub String);
-
-/// The HMAC-SHA256 of a secret's value under a [`HashKey`], as 32 hex digits. It shows that a secret has changed
-/// without storing the secret.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct KeyedHash(String);
-
-impl KeyedHash {
-    /// Hashes `value` under `key`.
-    pub fn of(key: &HashKey, value: &str) -> Self {
-        // HMAC takes a key of any length. The error type exists only for other constructions.
-        let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(key.0.as_bytes()) else {
-            unreachable!("HMAC accepts keys of any length");
-        };
-        mac.update(value.as_bytes());
-        KeyedHash(hex(&mac.finalize().into_bytes(), 16))
-    }
-}
-
 /// Returns the first `count` bytes as hex digits.
-fn hex(bytes: &[u8], count: usize) -> String {
+pub(super) fn hex(bytes: &[u8], count: usize) -> String {
     bytes.iter().take(count).map(|byte| format!("{byte:02x}")).collect()
 }

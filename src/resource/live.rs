@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Fingerprint, Labels, Offsets, Phase, PhaseClass, PoolPhase, Properties, Secrets};
+use super::{Fingerprint, ForeignText, Labels, Offsets, Phase, PhaseClass, PoolPhase, Properties, Secrets};
 
 /// A statement as the service reports it. Fields that the service left out are empty or `None`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,7 +32,7 @@ pub struct LiveStatement {
     /// The phase that the service reports.
     pub phase: Phase,
     /// The service's message about the phase. It is empty when there is nothing to report.
-    pub detail: String,
+    pub detail: ForeignText,
     /// `traits.sql_kind`, which is absent for a statement that failed to compile.
     pub sql_kind: Option<String>,
     /// `traits.is_bounded`. It is not reliable for a streaming `CREATE TABLE … AS`.
@@ -90,14 +90,15 @@ impl LiveStatement {
     /// Redacts the values of `secrets` in all messages of the service, which may quote SQL. SQL and properties stay as
     /// they are because they are compared later.
     pub fn redact_messages(&mut self, secrets: &Secrets) {
-        self.detail = secrets.redact(&self.detail);
+        let hide = |text: &mut ForeignText| *text = std::mem::take(text).map(|text| secrets.redact(text));
+        hide(&mut self.detail);
         // Unknown phases and severities are text from the service, so they are redacted too.
         self.phase = self.phase.redacted(secrets);
         for warning in &mut self.warnings {
-            warning.message = secrets.redact(&warning.message);
-            warning.reason = secrets.redact(&warning.reason);
+            hide(&mut warning.message);
+            hide(&mut warning.reason);
             if let WarningSeverity::Other(word) = &mut warning.severity {
-                *word = secrets.redact(word);
+                hide(word);
             }
         }
     }
@@ -109,9 +110,9 @@ pub struct StatementWarning {
     /// The severity of the warning.
     pub severity: WarningSeverity,
     /// The reason in `UPPER_SNAKE` case.
-    pub reason: String,
+    pub reason: ForeignText,
     /// The service's message for people.
-    pub message: String,
+    pub message: ForeignText,
 }
 
 /// The severity of a warning. The service may add more.
@@ -122,7 +123,7 @@ pub enum WarningSeverity {
     Low,
     Moderate,
     Critical,
-    Other(String),
+    Other(ForeignText),
 }
 
 impl From<String> for WarningSeverity {
@@ -131,7 +132,7 @@ impl From<String> for WarningSeverity {
             "LOW" => WarningSeverity::Low,
             "MODERATE" => WarningSeverity::Moderate,
             "CRITICAL" => WarningSeverity::Critical,
-            _ => WarningSeverity::Other(word),
+            _ => WarningSeverity::Other(word.into()),
         }
     }
 }
@@ -142,7 +143,7 @@ impl From<WarningSeverity> for String {
             WarningSeverity::Low => "LOW".to_owned(),
             WarningSeverity::Moderate => "MODERATE".to_owned(),
             WarningSeverity::Critical => "CRITICAL".to_owned(),
-            WarningSeverity::Other(word) => word,
+            WarningSeverity::Other(word) => word.into(),
         }
     }
 }
@@ -267,7 +268,7 @@ mod tests {
             principal: None,
             stopped: false,
             phase,
-            detail: String::new(),
+            detail: ForeignText::default(),
             sql_kind: None,
             bounded: None,
             append_only: None,

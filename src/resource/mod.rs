@@ -7,6 +7,7 @@ mod consent;
 mod duration;
 mod environment;
 mod fingerprint;
+mod foreign_text;
 mod generation;
 mod intent;
 mod interned_str;
@@ -18,15 +19,19 @@ mod problem;
 pub mod properties;
 mod redaction;
 mod secret;
+mod secret_hash;
 mod service_time;
+mod shell;
 mod small_map;
+mod spelling;
 mod statement;
 
 pub use address::{Address, InvalidAddress, ResourceKind, is_valid_key};
 pub use consent::{Consent, ConsentKind, InvalidConsent};
 pub use duration::{DURATION_EXAMPLES, InvalidDuration, parse_duration};
-pub use environment::EnvironmentIdentity;
-pub use fingerprint::{Fingerprint, HashKey, KeyedHash};
+pub use environment::{EnvironmentIdentity, is_confluent_origin};
+pub use fingerprint::Fingerprint;
+pub use foreign_text::{ForeignText, code_point, is_deceptive, one_line, visible};
 pub use generation::{
     Generation, MAX_STATEMENT_NAME_LENGTH, default_cloud_name, has_reserved_suffix, is_undo_name, undo_name,
 };
@@ -40,6 +45,8 @@ pub use problem::{Problem, SourceFile, SourceLocation, Span};
 pub use properties::{Labels, Properties};
 pub use redaction::{REDACTED_KEY, Redactor, placeholder};
 pub use secret::{MissingSecret, Secrets, Template};
+pub use secret_hash::{HashKey, KeyedHash, SecretHashes};
 pub use service_time::ServiceTime;
+pub use shell::shell_quoted;
 pub use small_map::SmallMap;
 pub use statement::{Evolve, FormerConsent, Statement, UnexpectedPhasePolicy, labels};

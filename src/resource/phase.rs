@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::Secrets;
+use super::{ForeignText, Secrets};
 
 /// The `status.phase` of a statement. The service may add phases, so an unknown one is kept instead of rejected.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -20,7 +20,7 @@ pub enum Phase {
     Stopping,
     Stopped,
     Degraded,
-    Other(String),
+    Other(ForeignText),
 }
 
 impl Phase {
@@ -28,7 +28,7 @@ impl Phase {
     /// text.
     pub fn redacted(&self, secrets: &Secrets) -> Phase {
         match self {
-            Phase::Other(word) => Phase::Other(secrets.redact(word)),
+            Phase::Other(word) => Phase::Other(word.clone().map(|word| secrets.redact(word))),
             known => known.clone(),
         }
     }
@@ -75,7 +75,7 @@ impl From<String> for Phase {
             "STOPPING" => Phase::Stopping,
             "STOPPED" => Phase::Stopped,
             "DEGRADED" => Phase::Degraded,
-            _ => Phase::Other(word),
+            _ => Phase::Other(word.into()),
         }
     }
 }
@@ -130,10 +130,18 @@ pub enum PoolPhase {
     Provisioned,
     Failed,
     Deprovisioning,
-    Other(String),
+    Other(ForeignText),
 }
 
 impl PoolPhase {
+    /// Returns the phase with the values of `secrets` redacted, as for a statement.
+    pub fn redacted(&self, secrets: &Secrets) -> PoolPhase {
+        match self {
+            PoolPhase::Other(word) => PoolPhase::Other(word.clone().map(|word| secrets.redact(word))),
+            known => known.clone(),
+        }
+    }
+
     /// Returns the phase in the service's spelling.
     pub fn as_str(&self) -> &str {
         match self {
@@ -153,7 +161,7 @@ impl From<String> for PoolPhase {
             "PROVISIONED" => PoolPhase::Provisioned,
             "FAILED" => PoolPhase::Failed,
             "DEPROVISIONING" => PoolPhase::Deprovisioning,
-            _ => PoolPhase::Other(word),
+            _ => PoolPhase::Other(word.into()),
         }
     }
 }

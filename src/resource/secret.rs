@@ -5,13 +5,13 @@ use std::{
     borrow::Cow,
     collections::{BTreeMap, BTreeSet},
     fmt,
-    sync::Arc,
+    sync::{Arc, Mutex, PoisonError},
 };
 
 use serde::{Deserialize, Serialize};
 
 use super::{
-    HashKey, KeyedHash,
+    HashKey, KeyedHash, SecretHashes,
     redaction::{Redactor, placeholder},
 };
 
@@ -183,12 +183,18 @@ pub struct Secrets {
     cloud_values: BTreeSet<(String, String)>,
     /// The redactor for both kinds of values.
     redactor: Redactor,
+    /// The redactor for the values to send only.
+    available: Redactor,
+    /// The hashes of this run by the key of the state and the value. Clones share them, so that each distinct value is
+    /// hashed once.
+    known_hashes: Arc<Mutex<BTreeMap<(HashKey, String), KeyedHash>>>,
 }
 
 impl Secrets {
     /// Creates secrets from values by name.
     pub fn new(values: BTreeMap<String, String>) -> Self {
-        Secrets { redactor: Redactor::for_secrets(values.iter()), values, cloud_values: BTreeSet::new() }
+        let redactor = Redactor::for_secrets(values.iter());
+        Secrets { available: redactor.clone(), redactor, values, ..Secrets::default() }
     }
 
     /// Returns the same secrets, extended so that they also redact `cloud_values`: what the cloud was seen to hold in
@@ -209,14 +215,29 @@ impl Secrets {
         self.values.get(name).map(String::as_str)
     }
 
-    /// Returns the keyed hashes of those `names` whose values are available here.
+    /// Returns the hashes to record of those `names` whose values are available here.
     pub fn hashes<'a>(&self, names: impl Iterator<Item = &'a str>, key: &HashKey) -> BTreeMap<String, KeyedHash> {
-        names.filter_map(|name| Some((name.to_owned(), KeyedHash::of(key, self.value(name)?)))).collect()
+        names.filter_map(|name| Some((name.to_owned(), self.hash_of(key, self.value(name)?)))).collect()
     }
 
-    /// Returns whether `text` contains an available value.
+    /// Returns the hashes of those `names` whose values are available here, to compare with recorded ones.
+    pub fn comparable_hashes<'a>(&self, names: impl Iterator<Item = &'a str>, key: &HashKey) -> SecretHashes {
+        let mut hashes = SecretHashes::new();
+        for (name, value) in names.filter_map(|name| Some((name, self.value(name)?))) {
+            hashes.insert(name, key, value, self.hash_of(key, value));
+        }
+        hashes
+    }
+
+    /// Returns the hash of a value under the key of a state.
+    pub fn hash_of(&self, key: &HashKey, value: &str) -> KeyedHash {
+        let mut known = self.known_hashes.lock().unwrap_or_else(PoisonError::into_inner);
+        known.entry((key.clone(), value.to_owned())).or_insert_with(|| KeyedHash::of(key, value)).clone()
+    }
+
+    /// Returns whether `text` contains an available value in any spelling.
     pub fn any_occurs_in(&self, text: &str) -> bool {
-        self.values.values().any(|value| !value.is_empty() && text.contains(value.as_str()))
+        self.available.finds_any_in(text)
     }
 
     /// Returns `text` with every known value replaced by its reference. Use it for everything that the service

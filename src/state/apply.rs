@@ -211,6 +211,9 @@ impl Recorded {
                     record.last_offsets = None;
                 }
             }
+            Fact::SecretsRehashed { key, name, secrets } => {
+                self.statement_mut(key)?.generation_mut(name)?.secrets.clone_from(secrets);
+            }
             Fact::OffsetsSet { key, name, offsets } => {
                 let generation = self.statement_mut(key)?.generation_mut(name)?;
                 generation.offsets = Some(offsets.clone()).filter(|offsets| !offsets.is_empty());
@@ -584,6 +587,7 @@ fn describe_entry(entry: &Entry) -> String {
             Fact::PoolAdopted { key, id, .. } => format!("`adopted` {id} for pools.{key}"),
             Fact::PhaseReached { key, name, .. } => format!("`reached` of {name} in statements.{key}"),
             Fact::OffsetsSet { key, name, .. } => format!("`stood` of {name} in statements.{key}"),
+            Fact::SecretsRehashed { key, name, .. } => format!("`secrets-rehashed` of {name} in statements.{key}"),
             Fact::Promoted { key } => format!("`promoted` for statements.{key}"),
             Fact::GenerationGone { key, name } => format!("`gone` of {name} in statements.{key}"),
             Fact::Deleted { address } => format!("`buried` for {address}"),

@@ -19,11 +19,8 @@ pub struct ConsumedPlans<'d, D: Disk> {
 
 impl<'d, D: Disk> ConsumedPlans<'d, D> {
     /// Returns the used plans of the state at `state`.
-    ///
-    /// # Errors
-    /// When a symbolic link at `state` cannot be followed.
-    pub fn for_state(disk: &'d D, state: &Path) -> Result<Self, LedgerError> {
-        Ok(ConsumedPlans { disk, file: sibling(disk, state, "plans")? })
+    pub fn for_state(disk: &'d D, state: &Path) -> Self {
+        ConsumedPlans { disk, file: sibling(state, "plans") }
     }
 
     /// Returns the used plans that are listed in `file`.

@@ -2,7 +2,7 @@
 
 use std::{
     fs::{self, File, OpenOptions, TryLockError},
-    io::{self, Seek, SeekFrom, Write},
+    io::{self, Read, Seek, SeekFrom, Write},
     path::{Path, PathBuf},
 };
 
@@ -14,7 +14,7 @@ pub trait Disk: Send + Sync {
     /// A lock, which is released when it is dropped.
     type Lock: Send + Sync;
 
-    /// Returns all bytes of a file.
+    /// Returns all bytes of a regular file. A symbolic link is not followed.
     fn read(&self, path: &Path) -> io::Result<Vec<u8>>;
     /// Returns the target of the symbolic link at `path`, or `None` if there is no link.
     fn read_link(&self, path: &Path) -> io::Result<Option<PathBuf>>;
@@ -68,7 +68,9 @@ impl Disk for RealDisk {
     type Lock = File;
 
     fn read(&self, path: &Path) -> io::Result<Vec<u8>> {
-        fs::read(path)
+        let mut bytes = Vec::new();
+        open_regular(OpenOptions::new().read(true), path)?.read_to_end(&mut bytes)?;
+        Ok(bytes)
     }
 
     fn read_link(&self, path: &Path) -> io::Result<Option<PathBuf>> {
@@ -117,7 +119,8 @@ impl Disk for RealDisk {
     }
 
     fn lock(&self, path: &Path, content: &[u8]) -> io::Result<Option<File>> {
-        let mut file = private(OpenOptions::new().read(true).write(true).create(true).truncate(false)).open(path)?;
+        let mut file =
+            open_regular(private(OpenOptions::new().read(true).write(true).create(true).truncate(false)), path)?;
         match file.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => return Ok(None),
@@ -130,7 +133,7 @@ impl Disk for RealDisk {
     }
 
     fn is_locked(&self, path: &Path) -> io::Result<bool> {
-        let file = match File::open(path) {
+        let file = match open_regular(OpenOptions::new().read(true), path) {
             Ok(file) => file,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
             Err(error) => return Err(error),
@@ -154,12 +157,42 @@ impl DiskFile for File {
     }
 
     fn is_still_at(&self, path: &Path) -> io::Result<bool> {
-        match fs::metadata(path) {
+        match fs::symlink_metadata(path) {
             Ok(found) => is_same(&found, &self.metadata()?),
             Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => Ok(false),
             Err(error) => Err(error),
         }
     }
+}
+
+/// Opens a regular file without following a link at `path`, and without waiting for the other end of a pipe.
+fn open_regular(options: &mut OpenOptions, path: &Path) -> io::Result<File> {
+    let is_link = || fs::symlink_metadata(path).is_ok_and(|found| found.is_symlink());
+    let refused = |why: &str| Err(io::Error::new(io::ErrorKind::InvalidInput, why));
+    let link_refused = || refused("it is a symbolic link, which floe does not follow");
+    // Where the system has no flag against links, this check has to do.
+    if cfg!(not(unix)) && is_link() {
+        return link_refused();
+    }
+    let file = match without_links_or_waiting(options).open(path) {
+        Err(_) if is_link() => return link_refused(),
+        opened => opened?,
+    };
+    if file.metadata()?.is_file() { Ok(file) } else { refused("it is not a regular file") }
+}
+
+/// Makes opening fail at a symbolic link, and return at once for a pipe.
+#[cfg(unix)]
+fn without_links_or_waiting(options: &mut OpenOptions) -> &mut OpenOptions {
+    use rustix::fs::OFlags;
+    let flags = OFlags::NOFOLLOW.union(OFlags::NONBLOCK).union(OFlags::NOCTTY);
+    std::os::unix::fs::OpenOptionsExt::custom_flags(options, flags.bits().cast_signed())
+}
+
+/// Does nothing, because this system has no such flags.
+#[cfg(not(unix))]
+fn without_links_or_waiting(options: &mut OpenOptions) -> &mut OpenOptions {
+    options
 }
 
 /// Returns whether both describe the same file.

@@ -127,6 +127,15 @@ pub enum Fact {
         /// The offsets where it stopped.
         offsets: Offsets,
     },
+    /// The hashes of a generation's secrets are replaced by stronger ones of the same values.
+    SecretsRehashed {
+        /// The manifest key of the statement.
+        key: String,
+        /// The generation's cloud name.
+        name: String,
+        /// The hashes of all secrets that were sent, by name.
+        secrets: BTreeMap<String, KeyedHash>,
+    },
     /// The successor has taken over: it becomes current, and the predecessor is retired.
     Promoted {
         /// The manifest key of the statement.

@@ -5,6 +5,7 @@ use std::{future::Future, pin::Pin, time::Duration};
 use serde::{Deserialize, Serialize};
 
 use super::{Entry, Recorded};
+use crate::resource::one_line;
 
 /// A boxed future, which allows choosing a ledger at run time.
 pub type LedgerFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -72,7 +73,8 @@ pub struct LockHolder {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum LedgerError {
     /// Another run holds the lock.
-    #[error("the state is locked by `{}` of {} (process {}, since {})", .0.command, .0.who, .0.pid, .0.since)]
+    #[error("the state is locked by `{}` of {} (process {}, since {})",
+            one_line(&.0.command), one_line(&.0.who), .0.pid, one_line(&.0.since))]
     Locked(Box<LockHolder>),
     /// The file has a format that this build does not know.
     #[error("{file} has format {found}, but this floe reads only formats up to {known}: the file was left unchanged")]
@@ -91,6 +93,14 @@ pub enum LedgerError {
         file: String,
         /// What is wrong, with its location.
         why: String,
+    },
+    /// The file is a symbolic link, through which a run could change a file elsewhere.
+    #[error("{file} is a symbolic link to {target}, which floe does not follow")]
+    Link {
+        /// The file that is a link.
+        file: String,
+        /// The target of the link.
+        target: String,
     },
     /// The state is not the one that the run should begin on. Another run has written it since it was read.
     #[error("{file} changed since it was read, so nothing was written: {why}")]

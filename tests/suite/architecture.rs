@@ -59,11 +59,12 @@ const ROOMS: [(&str, &[&str]); 16] = [
 ];
 
 /// Every dependency and the rooms that may name it; `None` for those that are at home everywhere.
-const HOMES: [(&str, Option<&[&str]>); 31] = [
+const HOMES: [(&str, Option<&[&str]>); 33] = [
     ("anstream", Some(&["cli"])),
     ("anstyle", Some(&["render"])),
+    ("argon2", Some(&["resource"])),
     ("axum", Some(&["simulator"])),
-    ("base64", Some(&["cloud", "simulator"])),
+    ("base64", Some(&["resource", "cloud", "simulator"])),
     ("clap", Some(&["cli"])),
     // The seeded source is made in `cli` and handed on.
     ("fastrand", Some(&["cloud", "simulator", "state", "cli"])),
@@ -79,11 +80,12 @@ const HOMES: [(&str, Option<&[&str]>); 31] = [
     ("mimalloc", Some(&[])),
     ("petgraph", Some(&["graph"])),
     ("reqwest", Some(&["cloud"])),
+    ("rustix", Some(&["state"])),
     ("rustls", Some(&["cloud"])),
     ("serde", None),
     ("serde_json", None),
     ("sha2", Some(&["resource"])),
-    ("shlex", Some(&["render"])),
+    ("shlex", Some(&["resource"])),
     ("similar", Some(&["render"])),
     ("strsim", Some(&["manifest"])),
     ("tempfile", Some(&["simulator", "cli"])),

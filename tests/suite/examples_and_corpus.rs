@@ -66,10 +66,15 @@ fn example_project(name: &str, environment: &str) -> Option<TestProject> {
     Some(project)
 }
 
+/// Returns the options to load an example with.
+fn options(name: &str) -> LoadOptions {
+    LoadOptions { root: example(name), ..LoadOptions::default() }
+}
+
 /// Applies the example in each simulated environment. Returns the projects by environment.
 async fn converge_in_every_environment(name: &str) -> BTreeMap<String, TestProject> {
     let mut projects = BTreeMap::new();
-    for environment in manifest::environment_names(&example(name)).unwrap() {
+    for environment in manifest::environment_names(&options(name)).unwrap() {
         if let Some(mut project) = example_project(name, &environment) {
             project.converge().await;
             projects.insert(environment, project);
@@ -115,7 +120,7 @@ async fn destroy_empties_the_clickstream_example() {
 #[test]
 fn the_examples_load_without_lints_in_every_environment() {
     for name in ["first-pool", "clickstream"] {
-        for environment in manifest::environment_names(&example(name)).unwrap() {
+        for environment in manifest::environment_names(&options(name)).unwrap() {
             let graph = load_graph(&example(name), &environment);
             for (key, statement) in &graph.project.statements {
                 let spec = &statement.spec;

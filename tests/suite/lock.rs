@@ -78,7 +78,8 @@ impl LockingRun {
 
     /// Starts `floe apply --yes` and waits until it has sent a request that changes something.
     async fn start(project: TestProject, service: ServedSimulator) -> LockingRun {
-        let child = program_harness::floe_command(project.folder.path(), &[], &["apply", "--yes"]).spawn().unwrap();
+        let mut command = program_harness::floe_command(project.folder.path(), &[], &["apply", "--yes"]);
+        let child = command.env("FLOE_ALLOW_ENDPOINTS", &service.origin).spawn().unwrap();
         let began = Instant::now();
         while !service.sent().iter().any(program_harness::SentRequest::is_mutation) {
             assert!(began.elapsed() < Duration::from_secs(60), "the run sends no request that changes something");

@@ -6,10 +6,10 @@ use std::process::{Command, Output};
 use floe::simulator::{Simulator, SimulatorOptions, serve};
 use tokio::net::TcpListener;
 
-/// Runs `floe plan` in `folder` with an API key for each API.
-fn run_plan(folder: &std::path::Path) -> Output {
+/// Runs `floe plan` in `folder` with an API key for each API, which may also be sent to `origin`.
+fn run_plan(folder: &std::path::Path, origin: &str) -> Output {
     Command::new(env!("CARGO_BIN_EXE_floe"))
-        .args(["-C", folder.to_str().unwrap(), "plan"])
+        .args(["-C", folder.to_str().unwrap(), "plan", "--allow-endpoint", origin])
         .env_clear()
         .envs([("FLINK_API_KEY", "k"), ("FLINK_API_SECRET", "s"), ("CLOUD_API_KEY", "k"), ("CLOUD_API_SECRET", "s")])
         .output()
@@ -32,7 +32,7 @@ async fn a_private_environment_looks_up_its_endpoint_once_in_the_list_of_regions
         );
         std::fs::write(folder.path().join("floe.toml"), manifest).unwrap();
         let folder = folder.path().to_owned();
-        tokio::task::spawn_blocking(move || run_plan(&folder))
+        tokio::task::spawn_blocking(move || run_plan(&folder, &format!("http://{address}")))
     };
     let output = plan_in_region("us-east-1").await.unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));

@@ -226,6 +226,7 @@ impl ServedSimulator {
 
     /// Runs `command`, whose project uses this service, and waits until it exits. Panics if it does not exit in time.
     pub async fn run(&self, mut command: Command) -> FinishedCommand {
+        command.env("FLOE_ALLOW_ENDPOINTS", &self.origin);
         *self.proxy.child() = Some(command.spawn().unwrap());
         let began = Instant::now();
         loop {

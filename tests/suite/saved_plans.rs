@@ -5,13 +5,15 @@ use std::collections::BTreeMap;
 use floe::{
     cloud::NewStatement,
     diff::{Change, PlanOptions},
-    plan::{Plan, StaleReason, check, excluded_by, options_without_foreign_blocks, rebase_onto, stale_reasons},
+    plan::{Plan, StaleReason, approved_part, check, excluded_by, options_without_foreign_blocks, stale_reasons},
     resource::Address,
     simulator::OutOfBandChange,
     state::Recorded,
 };
 
-use crate::test_project::{TestProject, statement};
+use serde_json::{Value, json};
+
+use crate::test_project::{TestProject, floe_toml, statement};
 
 /// The manifest of a table and of two jobs that read it.
 const JOBS: &str = r#"
@@ -201,5 +203,155 @@ async fn a_purged_generation_of_another_job_does_not_make_a_saved_plan_stale() {
     let (now, recorded) = project.plan_with(&project.cloud(), &PlanOptions::default()).await.unwrap();
     assert!(!now.entries.is_empty(), "the plan first records that the generation is gone");
     assert_eq!(stale_reasons(&saved, &now, &BTreeMap::new()), []);
-    assert_eq!(check(&rebase_onto(saved, &now), &recorded), []);
+    assert_eq!(check(&approved_part(&saved, &now), &recorded), []);
+}
+
+/// Returns every way to change one value of a JSON document: each field or item removed, and each value replaced.
+fn tampered(value: &Value) -> Vec<(String, Value)> {
+    let mut all = Vec::new();
+    for path in pointers(value, "") {
+        let Some((parent, name)) = path.rsplit_once('/') else { continue };
+        let mut removed = value.clone();
+        match removed.pointer_mut(parent).unwrap() {
+            Value::Object(fields) => drop(fields.remove(&name.replace("~1", "/").replace("~0", "~"))),
+            Value::Array(items) => drop(items.remove(name.parse().unwrap())),
+            _ => unreachable!("{path}"),
+        }
+        all.push((format!("{path} removed"), removed));
+        let replacement = match value.pointer(&path).unwrap() {
+            Value::Bool(is) => json!(!is),
+            Value::Number(number) => json!(number.as_u64().unwrap() + 1),
+            Value::String(text) => json!(format!("{text}x")),
+            Value::Null => json!("x"),
+            Value::Array(_) => json!([]),
+            Value::Object(_) => json!({}),
+        };
+        let mut replaced = value.clone();
+        *replaced.pointer_mut(&path).unwrap() = replacement;
+        all.push((format!("{path} replaced"), replaced));
+    }
+    all
+}
+
+/// Returns the JSON pointers of every value inside a document.
+fn pointers(value: &Value, here: &str) -> Vec<String> {
+    let inside: Vec<(String, &Value)> = match value {
+        Value::Object(fields) => {
+            fields.iter().map(|(key, value)| (key.replace('~', "~0").replace('/', "~1"), value)).collect()
+        }
+        Value::Array(items) => items.iter().enumerate().map(|(at, value)| (at.to_string(), value)).collect(),
+        _ => Vec::new(),
+    };
+    inside
+        .into_iter()
+        .flat_map(|(key, value)| {
+            let path = format!("{here}/{key}");
+            let below = pointers(value, &path);
+            std::iter::once(path).chain(below)
+        })
+        .collect()
+}
+
+/// Returns the part of a plan that decides what an apply sends and records. The rest is shown and compared.
+fn decisive(plan: &Plan) -> impl PartialEq + std::fmt::Debug + use<> {
+    let Plan { basis, entries, groups, .. } = plan.clone();
+    let actions: BTreeMap<Address, floe::diff::Action> =
+        plan.changes.iter().map(|(address, change)| (address.clone(), change.action.clone())).collect();
+    (basis, entries, groups, actions)
+}
+
+/// The statements of a project with a secret, before and after a change that has most kinds of steps.
+const BEFORE_AND_AFTER: [&str; 2] = [
+    r#"
+[statements.orders]
+sql = "CREATE TABLE orders (id STRING, price INT)"
+[statements.copy]
+sql = "INSERT INTO target SELECT id, price FROM orders"
+[statements.other]
+sql = "INSERT INTO others SELECT id FROM orders"
+"#,
+    r#"
+[statements.orders]
+sql = "CREATE TABLE orders (id STRING, price INT)"
+[statements.copy]
+sql = "INSERT INTO target SELECT id, price + 1 FROM orders"
+evolve = "restart"
+[statements.more]
+sql = "INSERT INTO more SELECT '${secret.s}' FROM orders"
+"#,
+];
+
+#[tokio::test(start_paused = true)]
+async fn no_change_of_a_plan_file_changes_what_an_apply_executes() {
+    let main = floe_toml("[secrets]\ns = { env = \"S\" }\n");
+    let mut project = TestProject::new(&[("floe.toml", &main), ("pools.toml", "[pools.main]\nmax_cfu = 10\n")]);
+    project.declare(BEFORE_AND_AFTER[0]);
+    project.converge().await;
+    project.write("pools.toml", "[pools.main]\nmax_cfu = 20\n");
+    project.declare(BEFORE_AND_AFTER[1]);
+    let saved = project.plan().await;
+    assert_eq!(saved.changes.len(), 4, "{:#?}", saved.changes);
+    let recorded = project.recorded().await;
+    let (cloud, graph) = (project.cloud(), project.graph());
+    let untouched = decisive(&approved_part(&saved, &saved));
+    let (mut refused, mut unchanged) = (0, 0);
+    let json = serde_json::to_value(&saved).unwrap();
+    for (case, json) in tampered(&json) {
+        // What is left out of a plan is not approved, and options are consent, which travels in the file.
+        let Ok(plan) = serde_json::from_value::<Plan>(json) else {
+            refused += 1;
+            continue;
+        };
+        let options_before = plan.options.clone();
+        let Ok(mut now) = project.plan_on(&cloud, &plan.options, &recorded).await else {
+            refused += 1;
+            continue;
+        };
+        if let Some(request) = options_without_foreign_blocks(&plan, &now) {
+            now = project.plan_on(&cloud, &request, &recorded).await.unwrap();
+        }
+        let reasons = stale_reasons(&plan, &now, &excluded_by(&plan, &now, &graph, &recorded));
+        if !reasons.is_empty() {
+            refused += 1;
+            continue;
+        }
+        let executed = approved_part(&plan, &now);
+        if plan.changes.len() == saved.changes.len() && options_before == saved.options {
+            assert_eq!(decisive(&executed), untouched, "{case}");
+        } else {
+            // A part of the plan, or one with other consent: exactly what a plan made now for it would do.
+            assert!(
+                executed.groups.iter().all(|group| now.groups.iter().any(|now| now.address == group.address
+                    && (&now.forward, &now.rollback) == (&group.forward, &group.rollback))),
+                "{case}"
+            );
+        }
+        unchanged += 1;
+    }
+    assert!(refused > 200 && unchanged > 20, "{refused} refused, {unchanged} without effect");
+}
+
+/// A change of a plan file.
+type Tampering = fn(&mut Plan);
+
+/// Every field of the basis on its own: with another value, the plan was made for something else.
+#[tokio::test(start_paused = true)]
+async fn a_plan_for_another_host_or_a_simulated_environment_is_refused() {
+    let changes: [(&str, Tampering); 4] = [
+        ("it was made for another environment", |plan| plan.basis.simulated = !plan.basis.simulated),
+        ("it was made for another host", |plan| plan.basis.hosts.push("https://flink.example".to_owned())),
+        ("the declaration of statements.copy has changed\nthe declaration of statements.more has changed", |plan| {
+            let reads = BTreeMap::from([("s".to_owned(), "OTHER".to_owned())]);
+            plan.basis.secret_variables = Some(
+                [statement("copy"), statement("more")].into_iter().map(|address| (address, reads.clone())).collect(),
+            );
+        }),
+        // A plan of floe 0.1.0 does not have the field.
+        ("", |plan| plan.basis.secret_variables = None),
+    ];
+    for (expected, change) in changes {
+        let (project, mut saved) = project_with_saved_plan().await;
+        change(&mut saved);
+        assert_eq!(stale_messages(&project, &saved, &project.recorded().await).await.join("\n"), expected);
+    }
 }

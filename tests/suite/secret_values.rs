@@ -167,3 +167,58 @@ async fn a_saved_plan_that_adopts_does_not_depend_on_the_hash_key() {
     project.secrets = secrets_with_value("correct-horse");
     assert_secret_change_is_planned(&project.plan().await);
 }
+
+/// Returns the record with the hash that floe 0.1.0 stored for the value `sesame` of `s`, under the key `key`.
+fn with_weak_hash(recorded: &floe::state::Recorded) -> floe::state::Recorded {
+    let mut value = serde_json::to_value(recorded).unwrap();
+    value["statements"]["job"]["current"]["secrets"]["s"] = "cd91ff0322095dc25c0f7eda2be6d55e".into();
+    serde_json::from_value(value).unwrap()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_hash_of_0_1_0_is_compared_and_then_replaced_by_an_apply_that_has_the_value() {
+    let mut project = project_with_secret();
+    project.secrets = secrets_with_value("sesame");
+    project.converge().await;
+    project.ledger = MemoryLedger::with_record(with_weak_hash(&project.recorded().await));
+    // Another value is a change, and no value is no change.
+    project.secrets = secrets_with_value("other");
+    assert_secret_change_is_planned(&project.plan().await);
+    project.secrets = Secrets::default();
+    assert!(!project.plan().await.has_work());
+    // The same value is no change either, and its hash is replaced.
+    project.secrets = secrets_with_value("sesame");
+    let plan = project.converge().await.plan;
+    assert!(!plan.has_changes() && plan.has_work(), "{plan:#?}");
+    let written = serde_json::to_string(&project.recorded().await).unwrap();
+    assert!(!written.contains("cd91ff03") && written.contains("\"s\":\"argon2id-m19456-t2:"), "{written}");
+    assert!(!project.plan().await.has_work());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_state_and_a_plan_hold_no_hash_that_can_be_guessed_quickly() {
+    let mut project = project_with_secret();
+    project.secrets = secrets_with_value("hunter2hunter2");
+    let run = project.converge().await;
+    let written = plan_and_record_json(&project, &run).await;
+    let recorded = project.recorded().await;
+    let hashes = &recorded.statements["job"].current.as_ref().unwrap().secrets;
+    assert!(hashes.values().all(|hash| !hash.is_weak()) && hashes.len() == 1, "{hashes:?}");
+    assert!(!written.contains("hunter2"), "{written}");
+}
+
+/// A proxy may return what was submitted in another spelling.
+#[tokio::test(start_paused = true)]
+async fn a_secret_is_redacted_in_every_spelling_of_a_message() {
+    let mut project = project_with_secret();
+    project.secrets = secrets_with_value("it''s/correct horse+battery");
+    project.converge().await;
+    let spellings = "it's/correct horse+battery, it%27%27s%2Fcorrect%20horse%2bbattery, it''s\\/correct horse+battery, \
+                     aXQnJ3MvY29ycmVjdCBob3JzZStiYXR0ZXJ5, it''s/correct\n  horse+battery, it''s/correct ho";
+    project.simulator.apply_out_of_band(OutOfBandChange::Fail("job".to_owned(), spellings.to_owned())).unwrap();
+    tokio::time::sleep(Duration::from_secs(60)).await;
+    let written = serde_json::to_string(&project.plan().await.changes).unwrap();
+    let hidden = ["${secret.s}"; 6].join(", ");
+    assert!(written.contains(&hidden), "{written}");
+    assert!(!written.contains("horse") && !written.contains("aXQn"), "{written}");
+}

@@ -42,7 +42,8 @@ async fn an_unknown_region_and_one_without_a_private_endpoint_are_errors() {
 #[tokio::test(start_paused = true)]
 async fn a_proxy_may_name_confluent_hosts_or_itself() {
     let behind = |proxy: &'static str, named: &'static str| async move {
-        let endpoints = Endpoints::public(&identity()).unwrap().with_cloud_origin(proxy).unwrap();
+        let endpoints = Endpoints::public(&identity()).unwrap().allowing(AllowedOrigins::parse(proxy).unwrap());
+        let endpoints = endpoints.with_origins(None, Some(proxy)).unwrap();
         let wire = ScriptedTransport::script([regions(&[("us-east-1", Some(named))])]);
         CloudClient::new(wire, endpoints, credentials(), RateLimits::default(), 7).private_endpoint().await
     };
@@ -99,7 +100,7 @@ fn host_names_have_the_cloud_in_lower_case() {
     let private = Endpoints::private(&upper_case).unwrap();
     assert_eq!(private.flink_origin().as_str(), "https://flink.us-east-1.aws.private.confluent.cloud/");
     assert_eq!(private.cloud_origin().as_str(), "https://api.confluent.cloud/");
-    let own = private.with_flink_origin("https://flink.pr1jy6.us-east-2.aws.confluent.cloud").unwrap();
+    let own = private.with_origins(Some("https://flink.pr1jy6.us-east-2.aws.confluent.cloud"), None).unwrap();
     assert_eq!(own.flink_origin().as_str(), "https://flink.pr1jy6.us-east-2.aws.confluent.cloud/");
 }
 
@@ -147,5 +148,44 @@ fn an_origin_is_https_or_loopback() {
     for leaky in ["https://user:hunter22@x.example", "user:hunter22@x.example", "https://a@hunter22@x.example:99999"] {
         let error = check_origin(leaky).unwrap_err();
         assert!(!error.to_string().contains("hunter22"), "{error}");
+    }
+}
+
+#[test]
+fn an_origin_outside_confluent_has_to_be_allowed() {
+    let public = || Endpoints::public(&identity()).unwrap();
+    let allowing = |list: &str| public().allowing(AllowedOrigins::parse(list).unwrap());
+    for origin in [
+        "http://127.0.0.1:8080",
+        "http://localhost:8080",
+        "https://flink.example",
+        "https://confluent.cloud.evil.example",
+    ] {
+        let refused = public().with_origins(Some(origin), Some(origin)).unwrap_err();
+        assert_eq!(
+            refused.to_string(),
+            format!("`{origin}` is not a host of Confluent Cloud, so no API key is sent there")
+        );
+        let EndpointError::NotAllowed { export_command, .. } = refused else { panic!("{refused}") };
+        assert_eq!(export_command, format!("export FLOE_ALLOW_ENDPOINTS={origin}"));
+        assert!(allowing(origin).with_origins(Some(origin), Some(origin)).is_ok(), "{origin}");
+    }
+    // The port and the scheme belong to an origin.
+    for other in ["http://127.0.0.1:8081", "https://127.0.0.1:8080", "http://localhost:8080"] {
+        assert!(allowing("http://127.0.0.1:8080").with_origins(None, Some(other)).is_err(), "{other}");
+    }
+    let refused = allowing("https://a.example").with_origins(Some("http://[::1]:80"), Some("https://b.example"));
+    let EndpointError::NotAllowed { origins, export_command } = refused.unwrap_err() else { panic!("not refused") };
+    assert_eq!(origins, ["http://[::1]", "https://b.example"]);
+    assert_eq!(export_command, "export FLOE_ALLOW_ENDPOINTS='http://[::1],https://a.example,https://b.example'");
+}
+
+#[test]
+fn a_list_of_allowed_origins_ignores_spaces_and_empty_parts() {
+    assert_eq!(AllowedOrigins::parse(" , ").unwrap(), AllowedOrigins::default());
+    let list = AllowedOrigins::parse("https://B.example:443/, http://localhost:1,").unwrap();
+    assert_eq!(list, AllowedOrigins::parse("http://localhost:1,https://b.example").unwrap());
+    for wrong in ["b.example", "http://10.0.0.1", "https://b.example/path", "*"] {
+        assert!(AllowedOrigins::parse(wrong).is_err(), "{wrong}");
     }
 }

@@ -162,7 +162,7 @@ async fn truncated_keys_are_redacted() {
     let body = format!("wrapped {}\n{} and cut {}", &token[..20], &token[20..], &token[..14]);
     let error =
         client(&ScriptedTransport::script([answer(400, body)])).submit_statement(&new_statement()).await.unwrap_err();
-    assert_eq!(error.detail, "wrapped (redacted) (redacted) and cut (redacted)");
+    assert_eq!(error.detail, "wrapped (redacted) and cut (redacted)");
 }
 
 #[tokio::test(start_paused = true)]
@@ -185,16 +185,16 @@ async fn statement_texts_hold_no_keys_and_no_control_characters() {
     for live in [&listed, &one] {
         texts.extend([&live.detail, &live.warnings[0].reason, &live.warnings[0].message]);
     }
-    assert!(texts.iter().all(|text| *text == "2Jkey (redacted) of\nCLOUDKEY"), "{texts:?}");
+    assert!(texts.iter().all(|text| *text == "<U+009B>2Jkey (redacted) of\nCLOUDKEY<U+0007>"), "{texts:?}");
 }
 
 #[tokio::test(start_paused = true)]
-async fn request_ids_hold_no_control_characters() {
+async fn request_ids_spell_out_control_characters() {
     // No header can carry an escape (U+001B), but it can carry U+009B, which means the same as an escape and `[`.
     let long = format!("\u{9b}2J\u{9b}[1mreq\u{202e}-{}", "7".repeat(500));
     let wire = ScriptedTransport::script([answer_with_headers(400, &[("x-request-id", long.as_str())], "")]);
     let id = client(&wire).submit_statement(&new_statement()).await.unwrap_err().request_id.unwrap();
-    assert!(id.starts_with("2J[1mreq-777") && id.len() == 128, "{id}");
+    assert!(id.starts_with("<U+009B>2J<U+009B>[1mreq<U+202E>-777") && id.len() == 128, "{id}");
 }
 
 #[tokio::test(start_paused = true)]
@@ -218,11 +218,11 @@ async fn a_403_about_an_invalid_key_is_unauthorized() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn error_details_keep_line_breaks_and_lose_escape_sequences() {
+async fn error_details_keep_line_breaks_and_spell_out_escape_sequences() {
     let body = r#"{"message":"line 1: \u001b[2Jno table `a`\nline 2\u0007"}"#;
     let error =
         client(&ScriptedTransport::script([answer(400, body)])).submit_statement(&new_statement()).await.unwrap_err();
-    assert_eq!(error.detail, "line 1: [2Jno table `a`\nline 2");
+    assert_eq!(error.detail, "line 1: <U+001B>[2Jno table `a`\nline 2<U+0007>");
 }
 
 #[tokio::test(start_paused = true)]
@@ -240,4 +240,21 @@ async fn unreachable_errors_suggest_what_to_check() {
     }
     let error = client(&ScriptedTransport::new(|_| answer(429, ""))).list_pools().await.unwrap_err();
     assert!(error.help.unwrap().contains("per address"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_key_for_both_apis_looks_like_the_other_kind_of_key() {
+    for status in [401, 403] {
+        let key = || Some(ApiKey::new("ONEKEY", "one-secret-0123"));
+        let keys = Credentials { flink: key(), cloud: key() };
+        let wire = ScriptedTransport::new(move |_| error_answer(status, "denied"));
+        let cloud = CloudClient::new(wire, Endpoints::public(&identity()).unwrap(), keys, RateLimits::default(), 7);
+        let help = cloud.list_pools().await.unwrap_err().help.unwrap();
+        assert!(help.contains("the other kind of key") && help.contains("a Cloud API key is needed here"), "{help}");
+        let help = cloud.list_statements(None).await.unwrap_err().help.unwrap();
+        assert!(help.contains("the other kind of key") && help.contains("a Flink API key is needed here"), "{help}");
+    }
+    let wire = ScriptedTransport::new(|_| error_answer(403, "denied"));
+    let help = client(&wire).list_pools().await.unwrap_err().help.unwrap();
+    assert!(help.contains("FlinkAdmin") && help.contains("holds a Flink API key"), "{help}");
 }

@@ -47,6 +47,17 @@ async fn an_item_listed_twice_keeps_its_later_version() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn the_pages_of_a_list_have_a_limit_in_time_together() {
+    let answer = |request: &HttpRequest| {
+        let at = token(request);
+        page(vec![statement(&format!("s{at}"))], &format!("?page_token={}", at + 1))
+    };
+    let wire = ScriptedTransport::with_delay(Duration::from_secs(50), answer);
+    let error = client(&wire).list_statements(None).await.unwrap_err();
+    assert_eq!((error.kind, &*error.detail), (ErrorKind::Unreachable, "the list took longer than 15 minutes"));
+}
+
+#[tokio::test(start_paused = true)]
 async fn null_data_is_an_empty_page_and_missing_data_is_an_error() {
     let null = answer(200, r#"{"kind":"StatementList","metadata":{"next":null},"data":null}"#);
     let no_metadata = answer(200, r#"{"data":[]}"#);

@@ -16,6 +16,7 @@ const TEST_LIMITS: TransportLimits = TransportLimits {
     connect_timeout: Duration::from_millis(300),
     total_timeout: Duration::from_millis(600),
     max_body_bytes: 1_000,
+    max_header_bytes: 2_000,
 };
 
 /// Starts a server that answers the request of each connection with `pieces`, waits `pause` after each piece, and
@@ -41,6 +42,19 @@ async fn serve(pieces: &'static [&'static str], pause: Duration) -> (SocketAddr,
         }
     });
     (address, received)
+}
+
+/// Starts a server that answers the first bytes of each connection, no matter what they are.
+async fn answer_anything(answer: &'static str) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            let _ = stream.read(&mut [0; 1_024]).await;
+            let _ = stream.write_all(answer.as_bytes()).await;
+        }
+    });
+    address
 }
 
 /// Reads a request until its head is complete and the announced body has arrived.
@@ -148,6 +162,30 @@ async fn a_body_above_the_limit_is_an_error() {
 }
 
 #[tokio::test]
+async fn headers_above_the_limit_are_an_error() {
+    let long: &'static str =
+        Box::leak(format!("HTTP/1.1 200 OK\r\nx-long: {}\r\ncontent-length: 0\r\n\r\n", "x".repeat(2_000)).into());
+    let many: &'static str =
+        Box::leak(format!("HTTP/1.1 200 OK\r\n{}content-length: 0\r\n\r\n", "x: y\r\n".repeat(101)).into());
+    let pieces: &'static [&'static str] = Box::leak(Box::new([long]));
+    assert_eq!(
+        get(pieces, NO_PAUSE).await,
+        Err(TransportError::TooLarge("the headers of the response are larger than 2000 bytes".to_owned()))
+    );
+    let pieces: &'static [&'static str] = Box::leak(Box::new([many]));
+    assert!(get(pieces, NO_PAUSE).await.is_err());
+}
+
+#[tokio::test]
+async fn informational_responses_without_end_meet_the_time_limit() {
+    let endless: &'static [&'static str] = Box::leak(vec!["HTTP/1.1 103 Early Hints\r\n\r\n"; 200].into_boxed_slice());
+    let began = std::time::Instant::now();
+    let outcome = get(endless, Duration::from_millis(10)).await;
+    assert_eq!(outcome, Err(TransportError::AfterSending("no complete response within 600ms".to_owned())));
+    assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
+}
+
+#[tokio::test]
 async fn a_failed_connection_is_reported_as_before_sending() {
     let refusing = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
     let (plain, received) = serve(&["HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n"], NO_PAUSE).await;
@@ -160,6 +198,13 @@ async fn a_failed_connection_is_reported_as_before_sending() {
         let Err(TransportError::BeforeSending(detail)) = outcome else { panic!("{url}: {outcome:?}") };
         assert!(!detail.is_empty(), "{url}");
     }
+    // Another attempt would not help against a server without TLS, or with a URL that is too long.
+    let without_tls = answer_anything("HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\n\r\n").await;
+    let outcome = https.send(request(Method::POST, format!("https://{without_tls}/x"), "{}")).await;
+    assert_eq!(outcome, Err(TransportError::Permanent(super::https::NO_TLS.to_owned())));
+    let long = format!("http://{refusing}/x?page_token={}", "x".repeat(70_000));
+    let outcome = https.send(request(Method::GET, long, "")).await;
+    assert!(matches!(outcome, Err(TransportError::Permanent(_))), "{outcome:?}");
     // The plaintext server received the start of a handshake, not a key.
     assert!(received.lock().unwrap().iter().all(|text| !text.to_lowercase().contains("authorization")));
 }
@@ -167,8 +212,7 @@ async fn a_failed_connection_is_reported_as_before_sending() {
 #[tokio::test]
 async fn a_truncated_response_is_uncertain_for_a_change_and_retried_for_a_read() {
     let (address, received) = serve(&["HTTP/1.1 201 C\r\ncontent-length: 100\r\n\r\n{"], NO_PAUSE).await;
-    let endpoints =
-        Endpoints::from_origins(&format!("http://{address}"), &format!("http://{address}"), &identity()).unwrap();
+    let endpoints = allowed_endpoints(&format!("http://{address}"));
     let cloud = CloudClient::new(
         Arc::new(HttpsTransport::with_limits(TEST_LIMITS).unwrap()),
         endpoints,

@@ -149,6 +149,12 @@ pub fn credentials() -> Credentials {
     }
 }
 
+/// Returns the endpoints of the test environment, with both APIs at `origin`, which is allowed.
+pub fn allowed_endpoints(origin: &str) -> Endpoints {
+    let public = Endpoints::public(&identity()).unwrap().allowing(AllowedOrigins::parse(origin).unwrap());
+    public.with_origins(Some(origin), Some(origin)).unwrap()
+}
+
 /// Returns a client for the test environment that uses `wire`.
 pub fn client(wire: &Arc<ScriptedTransport>) -> CloudClient {
     CloudClient::new(wire.clone(), Endpoints::public(&identity()).unwrap(), credentials(), RateLimits::default(), 7)

@@ -50,9 +50,9 @@ async fn unknown_null_and_missing_fields_are_tolerated() {
     });
     let wire = ScriptedTransport::script([page(vec![sparse, bare, null_value], "")]);
     let live = client(&wire).list_statements(None).await.unwrap().items.into_values().collect::<Vec<_>>();
-    assert_eq!(live[0].phase, Phase::Other("HIBERNATING".to_owned()));
+    assert_eq!(live[0].phase, Phase::Other("HIBERNATING".into()));
     assert_eq!((live[0].pool.as_deref(), live[0].properties.len(), live[0].sql_kind.as_deref()), (None, 0, None));
-    assert_eq!(live[1].phase, Phase::Other("UNKNOWN".to_owned()));
+    assert_eq!(live[1].phase, Phase::Other("UNKNOWN".into()));
     assert_eq!(live[1].offsets.taken_at, None);
     assert_eq!(live[2].labels, Labels::from_iter([("l".to_owned(), "x".to_owned())]));
     assert_eq!(live[2].warnings.len(), 1);

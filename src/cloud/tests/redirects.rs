@@ -55,7 +55,7 @@ async fn redirects_to_other_hosts_are_refused() {
 
 #[tokio::test(start_paused = true)]
 async fn redirects_from_a_loopback_endpoint_stay_on_its_origin() {
-    let endpoints = Endpoints::from_origins("http://127.0.0.1:8080", "http://127.0.0.1:8080", &identity()).unwrap();
+    let endpoints = allowed_endpoints("http://127.0.0.1:8080");
     for (location, followed) in [
         ("http://127.0.0.1:8080/x", true),
         ("http://127.0.0.1:8081/x", false),
@@ -66,6 +66,35 @@ async fn redirects_from_a_loopback_endpoint_stay_on_its_origin() {
         let cloud = CloudClient::new(wire.clone(), endpoints.clone(), credentials(), RateLimits::default(), 7);
         assert_eq!(cloud.fetch_statement("a").await.is_ok(), followed, "{location}");
         assert_eq!(wire.requests().len(), if followed { 2 } else { 1 }, "{location}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_redirect_is_followed_only_to_an_allowed_host() {
+    let allowed = AllowedOrigins::parse("https://proxy.corp.example").unwrap();
+    let endpoints = Endpoints::public(&identity()).unwrap().allowing(allowed);
+    for (location, export) in [
+        ("https://proxy.corp.example/x", None),
+        ("https://other.corp.example/x", Some("https://other.corp.example,https://proxy.corp.example")),
+        ("https://proxy.corp.example:8443/x", Some("https://proxy.corp.example,https://proxy.corp.example:8443")),
+    ] {
+        let wire = ScriptedTransport::script([redirect(307, location), absent_answer("a")]);
+        let cloud = CloudClient::new(wire.clone(), endpoints.clone(), credentials(), RateLimits::default(), 7);
+        let outcome = cloud.fetch_statement("a").await;
+        let help = outcome.err().and_then(|error| error.help);
+        let expected = export.map(|list| {
+            format!("If you trust this host, allow it where floe runs:\n\nexport FLOE_ALLOW_ENDPOINTS='{list}'")
+        });
+        assert_eq!(help, expected, "{location}");
+        assert_eq!(wire.requests().len(), if export.is_none() { 2 } else { 1 }, "{location}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_variable_is_suggested_for_a_host_that_can_never_get_a_key() {
+    for location in ["http://10.0.0.1/x", "ftp://evil.example/x", "https://user:pass@evil.example/x"] {
+        let wire = ScriptedTransport::script([redirect(307, location)]);
+        assert_eq!(client(&wire).fetch_statement("a").await.unwrap_err().help, None, "{location}");
     }
 }
 

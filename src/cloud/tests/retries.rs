@@ -285,7 +285,7 @@ async fn a_failing_call_is_reported_once_until_it_is_answered() {
     let reported = std::mem::take(&mut *notices.lock().unwrap());
     let [retrying] = reported.as_slice() else { panic!("{reported:#?}") };
     assert_eq!((retrying.error.url.as_str(), error.kind), (error.url.as_str(), ErrorKind::Unreachable));
-    assert!(error.detail.starts_with(&retrying.error.detail), "{retrying:?}");
+    assert!(error.detail.starts_with(retrying.error.detail.as_str()), "{retrying:?}");
     assert!(
         retrying.max_duration <= Duration::from_secs(62) && retrying.max_duration > began.elapsed() / 2,
         "{retrying:?}"
@@ -342,4 +342,21 @@ async fn a_slow_service_is_reported_once() {
         cloud.fetch_statement("a").await.unwrap();
     }
     assert_eq!(*notice_count.lock().unwrap(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_failure_that_cannot_pass_is_not_retried() {
+    let wire =
+        ScriptedTransport::new(|_| Err(TransportError::Permanent("dns error: Name or service not known".to_owned())));
+    for error in [
+        client(&wire).fetch_statement("a").await.unwrap_err(),
+        client(&wire).submit_statement(&new_statement()).await.unwrap_err(),
+    ] {
+        assert_eq!(
+            (error.kind, error.detail.as_str()),
+            (ErrorKind::Unreachable, "dns error: Name or service not known")
+        );
+        assert!(error.help.unwrap().contains("name resolution"));
+    }
+    assert_eq!(wire.requests().len(), 2);
 }

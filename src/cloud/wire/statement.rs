@@ -159,7 +159,7 @@ impl WireObject for Statement {
             principal: non_empty(spec.principal),
             stopped: spec.stopped.unwrap_or_default(),
             phase: Phase::from(non_empty(status.phase).unwrap_or_else(|| "UNKNOWN".to_owned())),
-            detail: status.detail.unwrap_or_default(),
+            detail: status.detail.unwrap_or_default().into(),
             sql_kind: non_empty(traits.sql_kind),
             bounded: traits.is_bounded,
             append_only: traits.is_append_only,
@@ -185,8 +185,8 @@ impl WireWarning {
     fn into_warning(self) -> StatementWarning {
         StatementWarning {
             severity: WarningSeverity::from(self.severity.unwrap_or_default()),
-            reason: self.reason.unwrap_or_default(),
-            message: self.message.unwrap_or_default(),
+            reason: self.reason.unwrap_or_default().into(),
+            message: self.message.unwrap_or_default().into(),
         }
     }
 }
@@ -214,8 +214,8 @@ impl WireObject for Exception {
     fn into_domain(self) -> Result<StatementException, MissingField> {
         Ok(StatementException {
             at: non_empty(self.timestamp),
-            name: self.name.unwrap_or_default(),
-            message: self.message.unwrap_or_default(),
+            name: self.name.unwrap_or_default().into(),
+            message: self.message.unwrap_or_default().into(),
         })
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::resource::{Address, Consent, Operation, Phase, Template};
+use crate::resource::{Address, Consent, ForeignText, Operation, Phase, Template};
 
 /// Why floe does not act on an address until a person decides or a phase has passed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -111,7 +111,7 @@ pub enum Block {
     /// The job FAILED after having run.
     FailedPredecessor {
         /// The service's message about the failure.
-        detail: String,
+        detail: ForeignText,
         /// The consent token for this change.
         accept: Consent,
     },
@@ -120,7 +120,7 @@ pub enum Block {
         /// The cloud name of the successor.
         name: String,
         /// The service's message about the failure.
-        detail: String,
+        detail: ForeignText,
         /// The consent token for this change.
         accept: Consent,
         /// Whether the predecessor still exists, so that declaring the previous SQL again resumes it.

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     assess::{Condition, LastOffsets},
-    resource::{Address, Phase},
+    resource::{Address, ForeignText, Phase},
 };
 
 /// What people should know about a change, or about a resource that does not change.
@@ -45,7 +45,7 @@ pub enum Note {
     /// The job is in phase FAILED.
     Failed {
         /// The service's message about the failure.
-        detail: String,
+        detail: ForeignText,
         /// When it FAILED, by the service's clock.
         since: Option<String>,
     },
@@ -55,15 +55,15 @@ pub enum Note {
     /// The job runs with reduced performance.
     Degraded {
         /// The service's message about the phase.
-        detail: String,
+        detail: ForeignText,
     },
     /// The service reports a warning.
     #[serde(rename = "warned")]
     ServiceWarning {
         /// The severity of the warning.
-        severity: String,
+        severity: ForeignText,
         /// The service's message in the warning.
-        message: String,
+        message: ForeignText,
     },
     /// The job waits because its pool has no free CFU.
     PoolExhausted,
@@ -193,7 +193,7 @@ impl Note {
             Condition::Degraded { detail } => Some(Note::Degraded { detail: detail.clone() }),
             Condition::PoolExhausted => Some(Note::PoolExhausted),
             Condition::Warning { severity, message, .. } if condition.is_unhealthy() => {
-                Some(Note::ServiceWarning { severity: severity.clone().into(), message: message.clone() })
+                Some(Note::ServiceWarning { severity: String::from(severity.clone()).into(), message: message.clone() })
             }
             Condition::Gone { offsets: Some(offsets) } | Condition::GoneWhileStopped { offsets } => match offsets {
                 LastOffsets::Kept => Some(Note::OffsetsOnlyInState),

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::resource::{Generation, Phase, Template};
+use crate::resource::{ForeignText, Generation, Phase, Template};
 
 /// Why a change happens.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -61,14 +61,14 @@ pub enum Reason {
     /// The statement never took effect.
     NeverRan {
         /// The service's message about the statement.
-        detail: String,
+        detail: ForeignText,
     },
     /// The resource is gone from Confluent Cloud.
     Gone,
     /// The job FAILED after having run.
     Failed {
         /// The service's message about the failure.
-        detail: String,
+        detail: ForeignText,
     },
     /// The job COMPLETED although its sources have no end.
     #[serde(rename = "ended")]

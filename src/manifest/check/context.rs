@@ -7,6 +7,7 @@ use crate::{
         Environment,
         gather::SqlFileCache,
         layer::{At, StatementLayer},
+        project_folder::ProjectFolder,
         substitute::Substitution,
         suggest,
     },
@@ -15,8 +16,8 @@ use crate::{
 
 /// The data that the checks of pools and statements share.
 pub(in crate::manifest) struct ValidationContext<'a> {
-    /// The folder that holds `floe.toml`.
-    pub root: &'a std::path::Path,
+    /// The folder of the project.
+    pub folder: &'a ProjectFolder<'a>,
     /// The chosen environment, or a placeholder if none could be chosen.
     pub environment: &'a Environment,
     /// The defaults of all statements, with those of the environment.

@@ -9,8 +9,9 @@ use std::{
 use super::{problem_at, values};
 use crate::{
     manifest::{
-        Environment, SimulatorSettings, StateLocation,
+        Environment, Permissions, SimulatorSettings, StateLocation,
         layer::{At, EnvironmentLayer, Field, StringEntry},
+        project_folder::ProjectFolder,
         substitute::{self, Substitution},
     },
     resource::{EnvironmentIdentity, InternedStr, Problem, SmallMap},
@@ -29,7 +30,7 @@ pub(in crate::manifest) enum EnvironmentSelection {
 /// environment, since the environment's variables are among the fields. If there is a problem, use the returned
 /// environment only to find more problems.
 pub(in crate::manifest) fn check_environment(
-    root: &Path,
+    folder: &ProjectFolder<'_>,
     (name, at): (&str, &At<EnvironmentLayer>),
     selection: EnvironmentSelection,
     substitution: &mut Substitution<'_>,
@@ -41,7 +42,7 @@ pub(in crate::manifest) fn check_environment(
         problems.push(problem.at(entry.key_place.clone(), "letters, digits, `_` and `-` only"));
     }
     let is_simulated = at.value.simulator.as_ref().is_some_and(|simulator| simulator.value);
-    let mut checker = EnvironmentChecker { root, name, at, selection, substitution, problems };
+    let mut checker = EnvironmentChecker { folder, name, at, selection, substitution, problems };
     let identity = if is_simulated { checker.simulated_identity() } else { checker.identity() };
     let simulated = checker.simulator_settings(is_simulated);
     let (private, endpoint, cloud_endpoint) = checker.endpoints(is_simulated);
@@ -73,8 +74,8 @@ pub(in crate::manifest) fn resolve_variables(
 
 /// Checks the fields of one environment.
 struct EnvironmentChecker<'c, 'a> {
-    /// The folder that holds `floe.toml`.
-    root: &'c Path,
+    /// The folder of the project.
+    folder: &'c ProjectFolder<'c>,
     /// The name of the environment.
     name: &'c str,
     /// The environment as it is written.
@@ -195,18 +196,23 @@ impl EnvironmentChecker<'_, '_> {
         let catalog = self.interpolate(&layer.catalog);
         let real_pace = pace.and_then(|at| values::parse_keyword("pace", &at, &[("real", true)], self.problems));
         let strict = catalog.and_then(|at| values::parse_keyword("catalog", &at, &[("strict", true)], self.problems));
-        let scenario = self.interpolate(&layer.scenario).map(|at| {
-            if !self.root.join(&at.value).is_file() {
-                let message = format!("there is no file `{}`", at.value);
-                self.problems.push(problem_at(&at, message, "relative to the folder of `floe.toml`"));
-            }
-            PathBuf::from(at.value)
-        });
+        let scenario = self.interpolate(&layer.scenario).and_then(|at| self.check_scenario(&at));
         Some(SimulatorSettings {
             real_pace: real_pace.unwrap_or_default(),
             strict_catalog: strict.unwrap_or_default(),
             scenario,
         })
+    }
+
+    /// Returns the path of a scenario, if it is a file that the project may name.
+    fn check_scenario(&mut self, at: &At<String>) -> Option<PathBuf> {
+        let path = PathBuf::from(&at.value);
+        let Err(problem) = self.folder.check_any_file(&path) else { return Some(path) };
+        let is_missing = self.folder.check_inside(&path).is_ok_and(|real| !real.exists());
+        let missing = || Problem::new(format!("there is no file `{}`", at.value));
+        let problem = if is_missing { missing() } else { problem };
+        self.problems.push(problem.at(at.place.clone(), "relative to the folder of `floe.toml`"));
+        None
     }
 
     /// Returns whether private host names are used, the Flink endpoint and the endpoint for pools.
@@ -257,8 +263,16 @@ impl EnvironmentChecker<'_, '_> {
 
     /// Returns where the state is kept, `state/<environment>.json` by default.
     fn state_location(&mut self) -> StateLocation {
-        let Some(at) = self.interpolate(&self.at.value.state) else {
-            return StateLocation::File(PathBuf::from(format!("state/{}.json", self.name)));
+        let given = self.interpolate(&self.at.value.state);
+        if let (Some(path), EnvironmentSelection::Chosen) = (&self.folder.permissions.state, self.selection) {
+            return StateLocation::File(path.clone());
+        }
+        let Some(at) = given else {
+            let default = StateLocation::default_for(self.name);
+            if let Err(outside) = self.folder.check_inside(default.path()) {
+                self.problems.push(with_state_variable(outside).at(self.at.place.clone(), "keeps its state there"));
+            }
+            return default;
         };
         let issue = match at.value.split_once("://") {
             Some(("s3" | "gs" | "az", _)) => Some((
@@ -277,6 +291,8 @@ impl EnvironmentChecker<'_, '_> {
         };
         if let Some((message, help)) = issue {
             self.problems.push(problem_at(&at, message, "here").help(help));
+        } else if let Err(outside) = self.folder.check_inside(Path::new(&at.value)) {
+            self.problems.push(with_state_variable(outside).at(at.place.clone(), "leads outside the project"));
         }
         StateLocation::File(PathBuf::from(at.value))
     }
@@ -317,6 +333,15 @@ impl EnvironmentChecker<'_, '_> {
         };
         entries.iter().filter_map(interpolated).collect()
     }
+}
+
+/// Returns the problem of a state outside the project, with the variable that names a state.
+fn with_state_variable(outside: Problem) -> Problem {
+    outside.help(format!(
+        "A manifest can keep the state only in the project. To keep it elsewhere, name the file where floe runs, in \
+         `{}`.",
+        Permissions::STATE_VARIABLE
+    ))
 }
 
 /// Returns the chosen environment: the given one, or else the only one, or else `local`.

@@ -7,8 +7,8 @@ use std::{
 
 use crate::{
     manifest::{
-        file,
         layer::{At, EnvironmentLayer, Field},
+        project_folder::normalize_path,
         substitute::Substitution,
     },
     resource::{Problem, SourceLocation},
@@ -111,7 +111,7 @@ fn resolve_snapshot_path(root: &Path, state: &str) -> PathBuf {
     if let Ok(found) = path.canonicalize() {
         return found;
     }
-    let path = file::normalize_path(&std::path::absolute(&path).unwrap_or(path));
+    let path = normalize_path(&std::path::absolute(&path).unwrap_or(path));
     match (path.parent().and_then(|folder| folder.canonicalize().ok()), path.file_name()) {
         (Some(folder), Some(name)) => folder.join(name),
         _ => path,

@@ -88,11 +88,15 @@ fn read_sql_file(context: &mut ValidationContext<'_>, sql_file: &At<String>) -> 
         );
         return None;
     }
-    match context.sql_files.read(context.root, &path) {
+    if let Err(outside) = context.folder.check_inside(&path) {
+        context.problems.push(outside.at(sql_file.place.clone(), "leads outside the project"));
+        return None;
+    }
+    match context.sql_files.read(context.folder, &path) {
         Ok(source) => Some(source),
-        Err(problem) if !context.root.join(&path).exists() => {
+        Err(problem) if !context.folder.join(&path).exists() => {
             let folder = path.parent().unwrap_or(Path::new(""));
-            let names = file::entry_names(context.root, folder);
+            let names = file::entry_names(context.folder, folder);
             let written = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
             let missing =
                 problem_at(sql_file, format!("there is no file `{}`", path.display()), "relative to this manifest");

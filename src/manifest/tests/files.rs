@@ -283,5 +283,5 @@ fn sql_files_are_relative_to_their_manifest() {
 #[test]
 fn environment_names_are_listed_without_choosing_one() {
     let fixture = ProjectFixture::new("[environments.prod]\n");
-    assert_eq!(super::super::environment_names(fixture.root()).unwrap(), ["local", "prod"]);
+    assert_eq!(super::super::environment_names(&fixture.options).unwrap(), ["local", "prod"]);
 }

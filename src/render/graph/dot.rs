@@ -3,7 +3,10 @@
 use std::{collections::BTreeMap, fmt::Write};
 
 use super::labels::{flow_name, node_label, node_subtitle};
-use crate::graph::lineage::{Lineage, LineageEdgeKind, LineageNode, LineageNodeKind};
+use crate::{
+    graph::lineage::{Lineage, LineageEdgeKind, LineageNode, LineageNodeKind},
+    resource::visible,
+};
 
 /// Returns the lineage in the DOT language. Statements are boxes in their pool's cluster, objects are ellipses.
 /// External objects are dashed, declared edges are dotted.
@@ -46,7 +49,8 @@ pub fn graph_dot(lineage: &Lineage) -> String {
     text
 }
 
-/// Returns the text as a DOT string in double quotes.
+/// Returns the text as a DOT string in double quotes. Graphviz reads HTML entities in it.
 fn quoted(text: &str) -> String {
+    let text = visible(text).replace('&', "&amp;").replace('<', "&lt;").replace("##", "#&#35;");
     format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n"))
 }

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::labels::{flow_name, object_kind_name};
 use crate::{
     graph::lineage::{Lineage, LineageEdge, LineageNode, LineageNodeKind},
-    render::place_json::LineIndex,
+    render::{escape::json_text, place_json::LineIndex},
 };
 
 /// Returns the lineage as JSON with a `format_version`. Each link says whether it was inferred, and where
@@ -44,7 +44,7 @@ pub fn graph_json(lineage: &Lineage) -> Result<String, serde_json::Error> {
         .map(|(pool, addresses)| json!({ "pool": pool.as_ref().map(|pool| format!("pools.{pool}")), "statements": addresses }))
         .collect();
     let value = json!({ "format_version": 1, "nodes": nodes, "links": links, "pools": pools });
-    serde_json::to_string_pretty(&value).map(|text| text + "\n")
+    json_text(&value)
 }
 
 /// Returns the id of a node: an address, or an object's kind and name.

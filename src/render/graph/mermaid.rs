@@ -3,7 +3,10 @@
 use std::{collections::BTreeMap, fmt::Write};
 
 use super::labels::{flow_name, node_label};
-use crate::graph::lineage::{Lineage, LineageEdgeKind, LineageNode, LineageNodeKind};
+use crate::{
+    graph::lineage::{Lineage, LineageEdgeKind, LineageNode, LineageNodeKind},
+    resource::one_line,
+};
 
 /// Returns the lineage as a Mermaid flowchart. Statements are boxes in their pool's group, objects are rounded.
 /// External objects have a dashed border, declared edges are dotted.
@@ -40,7 +43,14 @@ pub fn graph_mermaid(lineage: &Lineage) -> String {
     text
 }
 
-/// Returns the text as a Mermaid label in double quotes.
+/// Returns the text as a Mermaid label in double quotes. Mermaid reads HTML and Markdown in labels, so every character
+/// that could have a meaning there is written as an entity.
 fn quoted(text: &str) -> String {
-    format!("\"{}\"", text.replace('"', "#quot;").replace('\n', " "))
+    let is_plain = |letter: char| !letter.is_ascii() || letter.is_ascii_alphanumeric() || " -_.,".contains(letter);
+    let escape = |letter: char| match letter {
+        '"' => "#quot;".to_owned(),
+        letter if is_plain(letter) => letter.to_string(),
+        letter => format!("#{};", u32::from(letter)),
+    };
+    format!("\"{}\"", one_line(text).chars().map(escape).collect::<String>())
 }

@@ -12,4 +12,4 @@ pub(super) use block::{BlockSetting, explain_block};
 pub(super) use condition::{condition_text, not_reverted_text};
 pub(super) use note::note_text;
 pub(super) use operation::request_text;
-pub(super) use reason::reason_text;
+pub(super) use reason::{property_value, reason_text};

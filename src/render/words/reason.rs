@@ -62,7 +62,7 @@ pub(super) fn field_value<'a>(field: &str, value: &'a str, context: &'a PlanCont
 
 /// Returns a property's value for display. Values that Confluent itself hides are not shown, and a secret is shown
 /// only as its reference.
-fn property_value(key: &str, template: Option<&Template>) -> String {
+pub(in super::super) fn property_value(key: &str, template: Option<&Template>) -> String {
     match template {
         None => "(not set)".to_owned(),
         Some(_) if properties::is_secret_key(key) => "(sensitive)".to_owned(),

@@ -204,7 +204,7 @@ fn run_statement(
             Some(ForcedOutcome::Degrades { after_seconds: after }) => {
                 fields.scheduled.push((later(after), ScheduledTransition::Degrade))
             }
-            Some(ForcedOutcome::UnknownPhase(phase)) => fields.phase = Phase::Other(phase),
+            Some(ForcedOutcome::UnknownPhase(phase)) => fields.phase = Phase::from(phase),
             Some(ForcedOutcome::CriticalWarning(message)) => fields.warnings.push(SimulatedWarning {
                 severity: "CRITICAL".to_owned(),
                 reason: "SIMULATED".to_owned(),

@@ -58,7 +58,7 @@ fn phases() -> Vec<Phase> {
         Phase::Failed => Some(Phase::Stopping),
         Phase::Stopping => Some(Phase::Stopped),
         Phase::Stopped => Some(Phase::Degraded),
-        Phase::Degraded => Some(Phase::Other("SIMMERING".to_owned())),
+        Phase::Degraded => Some(Phase::Other("SIMMERING".into())),
         Phase::Other(_) => None,
     })
 }
@@ -69,7 +69,7 @@ fn pool_phases() -> Vec<PoolPhase> {
         PoolPhase::Provisioning => Some(PoolPhase::Provisioned),
         PoolPhase::Provisioned => Some(PoolPhase::Failed),
         PoolPhase::Failed => Some(PoolPhase::Deprovisioning),
-        PoolPhase::Deprovisioning => Some(PoolPhase::Other("SIMMERING".to_owned())),
+        PoolPhase::Deprovisioning => Some(PoolPhase::Other("SIMMERING".into())),
         PoolPhase::Other(_) => None,
     })
 }

@@ -8,9 +8,6 @@ use std::{
 
 use crate::state::{Disk, DiskFile, LedgerError};
 
-/// The maximum number of symbolic links to follow, one to the next.
-const MAX_LINKS: usize = 32;
-
 /// The files of one state, all in one folder. The snapshot, the lock and the ids of used plans stay after a run. Of
 /// these, only the snapshot holds what the run recorded.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,13 +27,22 @@ pub(super) struct StateFiles {
 }
 
 impl StateFiles {
-    /// Returns the files for the state at `path`. If `path` is a symbolic link, they are next to its target.
-    /// Otherwise a rename would replace the link, and runs that use another name would use another lock.
+    /// Returns the files for the state at `path`.
+    ///
+    /// # Errors
+    /// When one of them is a symbolic link. A rename would replace the link, and writing through it would change a file
+    /// elsewhere.
     pub fn for_state(disk: &impl Disk, path: &Path) -> Result<StateFiles, LedgerError> {
-        resolve_links(disk, path).map(StateFiles::for_snapshot)
+        let files = StateFiles::for_snapshot(path.to_owned());
+        for file in [&files.snapshot, &files.journal, &files.lock, &files.next_snapshot, &files.consumed_plans] {
+            if let Some(target) = disk.read_link(file).map_err(disk_error("check", file))? {
+                return Err(LedgerError::Link { file: display_path(file), target: display_path(&target) });
+            }
+        }
+        Ok(files)
     }
 
-    /// Returns the files for a snapshot whose links are resolved.
+    /// Returns the files for a snapshot.
     fn for_snapshot(snapshot: PathBuf) -> StateFiles {
         StateFiles {
             folder: folder_of(&snapshot).to_owned(),
@@ -50,25 +56,9 @@ impl StateFiles {
 }
 
 /// Returns the path of the file with this `ending` for the state at `path`: `prod.plans` for `prod.json`. All files
-/// of an environment are named by this rule, links included, so no two states share a file.
-///
-/// # Errors
-/// When a symbolic link at `path` cannot be followed.
-pub fn sibling(disk: &impl Disk, path: &Path, ending: &str) -> Result<PathBuf, LedgerError> {
-    resolve_links(disk, path).map(|snapshot| sibling_path(&snapshot, ending))
-}
-
-/// Returns the path of the snapshot after following the links at `path`.
-fn resolve_links(disk: &impl Disk, path: &Path) -> Result<PathBuf, LedgerError> {
-    let mut snapshot = path.to_owned();
-    for _ in 0..MAX_LINKS {
-        match disk.read_link(&snapshot).map_err(disk_error("follow", &snapshot))? {
-            None => return Ok(snapshot),
-            // An absolute target replaces the folder. A relative target is resolved from it.
-            Some(target) => snapshot = folder_of(&snapshot).join(target),
-        }
-    }
-    Err(disk_error("follow", path)(io::Error::other("too many levels of symbolic links")))
+/// of an environment are named by this rule, so no two states share a file.
+pub fn sibling(path: &Path, ending: &str) -> PathBuf {
+    sibling_path(path, ending)
 }
 
 /// Returns the path with another ending. Only `.json` is replaced, because `a.v1` and `a.v2` are two states.
@@ -154,8 +144,7 @@ mod tests {
         );
         assert_eq!(display_path(&StateFiles::for_snapshot(PathBuf::from("a/prod.v2")).lock), "a/prod.v2.lock");
         for (state, plans) in [("a/prod.json", "a/prod.plans"), ("a/prod.v1", "a/prod.v1.plans"), ("b", "b.plans")] {
-            let found = sibling(&crate::state::RealDisk, Path::new(state), "plans");
-            assert_eq!(found.ok().as_deref().map(display_path).as_deref(), Some(plans));
+            assert_eq!(display_path(&sibling(Path::new(state), "plans")), plans);
         }
     }
 }

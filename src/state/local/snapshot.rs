@@ -52,6 +52,9 @@ impl StateFormats {
             recorded.share_equal_sql();
             return Ok(Snapshot { recorded, older_format: None });
         }
+        if has_conflict_markers(&bytes) {
+            return Err(damaged("it has conflict markers of an unresolved merge".to_owned()));
+        }
         let head: Option<SnapshotFormat> =
             serde_json::from_slice(&bytes).map_err(|error| damaged(error.to_string()))?;
         let format = head.filter(|_| is_object(&bytes)).and_then(|head| head.format.as_u64());
@@ -77,6 +80,11 @@ impl StateFormats {
         recorded.format = self.newest;
         Ok(Snapshot { recorded, older_format: Some((format, bytes)) })
     }
+}
+
+/// Returns whether git has left conflict markers in the file. JSON has no such lines.
+fn has_conflict_markers(bytes: &[u8]) -> bool {
+    bytes.starts_with(b"<<<<<<< ") || bytes.windows(9).any(|part| part == b"\n<<<<<<< ")
 }
 
 /// Returns whether the text is a JSON object. A list would be read as the fields of a struct, in order.

@@ -27,7 +27,7 @@ fn begin_run(disk: &FakeDisk, plan: &str) -> Result<(), LedgerError> {
 
 /// Returns whether the plan counts as used.
 fn is_consumed(disk: &FakeDisk, plan: &str) -> bool {
-    ConsumedPlans::for_state(disk, Path::new(PATH)).unwrap().contains(plan).unwrap()
+    ConsumedPlans::for_state(disk, Path::new(PATH)).contains(plan).unwrap()
 }
 
 #[test]

@@ -223,7 +223,7 @@ fn an_invalid_state_file_is_left_untouched() {
         (b"{\"format\": 0}", "this floe cannot read format 0"),
         (b"{\"format\": 1}", "missing field `lineage` at line 1"),
         (misspelled.as_bytes(), "unknown field `curent`, expected one of"),
-        (b"<<<<<<< HEAD\n{}", "expected value at line 1"),
+        (b"<<<<<<< HEAD\n{}", "it has conflict markers of an unresolved merge"),
         (cut, "EOF while parsing"),
     ] {
         fs::write(&path, bytes).unwrap();
@@ -427,9 +427,20 @@ fn the_cost_of_an_append_depends_only_on_the_entry() {
     });
 }
 
+#[test]
+fn conflict_markers_in_a_state_are_called_so() {
+    let (_folder, path, _) = saved_state();
+    let text = fs::read_to_string(&path).unwrap();
+    fs::write(&path, text.replacen('{', "{\n<<<<<<< HEAD\n", 1)).unwrap();
+    let said = load(&path).unwrap_err().to_string();
+    assert!(said.contains("it has conflict markers of an unresolved merge"), "{said}");
+}
+
 #[cfg(unix)]
 mod unix {
     use std::os::unix::fs::{PermissionsExt, symlink};
+
+    use crate::state::{Disk, RealDisk};
 
     use super::*;
 
@@ -443,30 +454,74 @@ mod unix {
         }
     }
 
-    #[test]
-    fn a_symbolic_link_is_kept_and_shares_the_lock_of_its_target() {
-        let (folder, path, _) = saved_state();
-        fs::create_dir(folder.path().join("elsewhere")).unwrap();
-        let [near, far] = ["near.json", "elsewhere/far.json"].map(|name| folder.path().join(name));
-        symlink("elsewhere/far.json", &near).unwrap();
-        symlink(&path, &far).unwrap();
-        let after = complete_run(&near, &[declare("b", "b")]);
-        assert!(fs::symlink_metadata(&near).unwrap().is_symlink() && fs::symlink_metadata(&far).unwrap().is_symlink());
-        assert_eq!(load(&path), Ok(Some(after)));
-        let mut first = LocalLedger::at(&near);
-        block_on(first.lock(&holder("apply"), Duration::ZERO)).unwrap();
-        assert_eq!(block_on(LocalLedger::at(&path).lock_holder()), Ok(Some(holder("apply"))));
+    /// The endings of the files of a state, each after the name `prod`.
+    const FILES: [&str; 5] = ["json", "journal", "lock", "plans", "json.next"];
 
-        let [one, two] = ["one.json", "two.json"].map(|name| folder.path().join(name));
-        symlink(&one, &two).unwrap();
-        symlink(&two, &one).unwrap();
-        assert!(load(&one).unwrap_err().to_string().contains("too many levels of symbolic links"));
-        // A link to a missing file leads to where the state will be created.
-        let dangling = folder.path().join("dangling.json");
-        symlink(folder.path().join("new/prod.json"), &dangling).unwrap();
-        assert_eq!(load(&dangling), Ok(None));
-        complete_run(&dangling, &[]);
-        assert!(folder.path().join("new/prod.json").is_file());
+    #[test]
+    fn no_file_of_a_state_may_be_a_symbolic_link() {
+        for ending in FILES {
+            for target in ["elsewhere/target", "elsewhere/missing"] {
+                let (folder, path, _) = saved_state();
+                fs::create_dir(folder.path().join("elsewhere")).unwrap();
+                fs::write(folder.path().join("elsewhere/target"), "precious").unwrap();
+                let link = folder.path().join(format!("prod.{ending}"));
+                drop(fs::remove_file(&link));
+                symlink(target, &link).unwrap();
+                let said = load(&path).unwrap_err().to_string();
+                assert!(said.contains(&format!("prod.{ending} is a symbolic link to {target}")), "{said}");
+                let mut ledger = LocalLedger::at(&path);
+                assert!(block_on(ledger.lock(&holder("apply"), Duration::ZERO)).is_err(), "{ending}");
+                assert_eq!(fs::read(folder.path().join("elsewhere/target")).unwrap(), b"precious", "{ending}");
+                assert!(!folder.path().join("elsewhere/missing").exists(), "{ending}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_disk_neither_follows_a_link_nor_waits_for_a_pipe() {
+        let folder = tempfile::tempdir().unwrap();
+        let [target, link, pipe] = ["target", "link", "pipe"].map(|name| folder.path().join(name));
+        fs::write(&target, "precious").unwrap();
+        symlink(&target, &link).unwrap();
+        assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+        let cases = [
+            (&link, "it is a symbolic link, which floe does not follow"),
+            (&pipe, "it is not a regular file"),
+            (&folder.path().to_owned(), ""),
+        ];
+        for (path, why) in cases {
+            for error in [
+                RealDisk.read(path).unwrap_err(),
+                RealDisk.lock(path, b"{}").map(drop).unwrap_err(),
+                RealDisk.is_locked(path).unwrap_err(),
+                RealDisk.create_new(path).map(drop).unwrap_err(),
+            ] {
+                assert!(
+                    error.to_string().contains(why) || error.kind() == std::io::ErrorKind::AlreadyExists,
+                    "{error}"
+                );
+            }
+        }
+        assert_eq!(fs::read(&target).unwrap(), b"precious");
+        assert_eq!(RealDisk.read(Path::new("/dev/null")).unwrap_err().to_string(), "it is not a regular file");
+    }
+
+    #[test]
+    fn a_pipe_as_a_file_of_a_state_is_refused_at_once() {
+        for ending in ["json", "journal", "lock"] {
+            let (folder, path, _) = saved_state();
+            let pipe = folder.path().join(format!("prod.{ending}"));
+            drop(fs::remove_file(&pipe));
+            assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+            let mut ledger = LocalLedger::at(&path);
+            let outcome = block_on(async {
+                ledger.load().await?;
+                ledger.lock_holder().await?;
+                ledger.lock(&holder("apply"), Duration::ZERO).await
+            });
+            let said = outcome.unwrap_err().to_string();
+            assert!(said.contains("it is not a regular file"), "{ending}: {said}");
+        }
     }
 
     #[test]

@@ -79,7 +79,7 @@ pub fn identity() -> EnvironmentIdentity {
 
 /// Returns the keyed hash of one secret value.
 pub fn hashes() -> BTreeMap<String, KeyedHash> {
-    BTreeMap::from([(text("openai"), KeyedHash::of(&HashKey(text("key")), "sesame"))])
+    BTreeMap::from([(text("openai"), serde_json::from_str("\"cd91ff0322095dc25c0f7eda2be6d55e\"").unwrap())])
 }
 
 /// Returns offsets with the time at which they were read.
@@ -153,7 +153,7 @@ fn phases() -> Vec<Phase> {
         Phase::Failed => Some(Phase::Stopping),
         Phase::Stopping => Some(Phase::Stopped),
         Phase::Stopped => Some(Phase::Degraded),
-        Phase::Degraded => Some(Phase::Other(text("SIMMERING"))),
+        Phase::Degraded => Some(Phase::Other("SIMMERING".into())),
         Phase::Other(_) => None,
     })
 }
@@ -343,6 +343,8 @@ pub fn facts() -> Vec<Fact> {
         Fact::PoolAdopted { .. } => Some(reached("orders", "orders", FurthestPhase::Running)),
         Fact::PhaseReached { .. } => Some(Fact::OffsetsSet { key: key(), name: text("orders"), offsets: offsets() }),
         Fact::OffsetsSet { .. } => Some(Fact::Promoted { key: key() }),
+        // Files of 0.1.0 do not have it.
+        Fact::SecretsRehashed { .. } => None,
         Fact::Promoted { .. } => Some(Fact::GenerationGone { key: key(), name: text("orders") }),
         Fact::GenerationGone { .. } => Some(Fact::Deleted { address: orders() }),
         Fact::Deleted { .. } => Some(Fact::Forgotten { address: orders() }),
@@ -500,9 +502,9 @@ fn reasons() -> Vec<Reason> {
             Some(Reason::PoolFieldChanged { field: text("max_cfu"), before: text("10"), after: text("20") })
         }
         Reason::PoolFieldChanged { .. } => Some(Reason::StoppedChanged { to: true }),
-        Reason::StoppedChanged { .. } => Some(Reason::NeverRan { detail: text("no such table") }),
+        Reason::StoppedChanged { .. } => Some(Reason::NeverRan { detail: "no such table".into() }),
         Reason::NeverRan { .. } => Some(Reason::Gone),
-        Reason::Gone => Some(Reason::Failed { detail: text("division by zero") }),
+        Reason::Gone => Some(Reason::Failed { detail: "division by zero".into() }),
         Reason::Failed { .. } => Some(Reason::CompletedUnexpectedly),
         Reason::CompletedUnexpectedly => Some(Reason::StoppedOutside),
         Reason::StoppedOutside => Some(Reason::ResumedOutside),
@@ -534,11 +536,11 @@ fn notes() -> Vec<Note> {
         Note::LateSubmissions { .. } => {
             Some(Note::MovedOutside { field: text("principal"), live: text("sa-2"), sent: text("sa-1") })
         }
-        Note::MovedOutside { .. } => Some(Note::Failed { detail: detail(), since: Some(created()) }),
+        Note::MovedOutside { .. } => Some(Note::Failed { detail: detail().into(), since: Some(created()) }),
         Note::Failed { .. } => Some(Note::CompletedUnexpectedly),
-        Note::CompletedUnexpectedly => Some(Note::Degraded { detail: detail() }),
+        Note::CompletedUnexpectedly => Some(Note::Degraded { detail: detail().into() }),
         Note::Degraded { .. } => {
-            Some(Note::ServiceWarning { severity: text("CRITICAL"), message: text("state grows") })
+            Some(Note::ServiceWarning { severity: "CRITICAL".into(), message: "state grows".into() })
         }
         Note::ServiceWarning { .. } => Some(Note::DueAtNextStart { fields: texts() }),
         Note::DueAtNextStart { .. } => Some(Note::OffsetsOnlyInState),
@@ -596,10 +598,10 @@ fn blocks() -> Vec<Block> {
             Some(Block::LosesOffsets { stateful_construct: Some(text("GROUP BY")), accept: accept() })
         }
         Block::LosesOffsets { .. } => Some(Block::EvolveIsManual { accept: accept() }),
-        Block::EvolveIsManual { .. } => Some(Block::FailedPredecessor { detail: detail(), accept: accept() }),
+        Block::EvolveIsManual { .. } => Some(Block::FailedPredecessor { detail: detail().into(), accept: accept() }),
         Block::FailedPredecessor { .. } => Some(Block::FailedSuccessor {
             name: text("orders-g2"),
-            detail: detail(),
+            detail: detail().into(),
             accept: accept(),
             can_roll_back: true,
         }),
@@ -735,6 +737,8 @@ pub fn plan() -> Plan {
             environment: text("local"),
             identity: identity(),
             simulated: true,
+            hosts: Vec::new(),
+            secret_variables: None,
             lineage: text("lineage-1"),
             declared: digests.clone(),
             recorded: digests,
@@ -762,7 +766,8 @@ pub fn plan() -> Plan {
 /// Returns the context of the plan, in which every field has a value.
 pub fn plan_context() -> PlanContext {
     let pool = PoolUsage { id: text("lfcp-1"), current_cfu: 3, max_cfu: 10 };
-    let placement = DeclaredPlacement { pool: Some(text("main")), principal: Some(text("sa-1")) };
+    let placement =
+        DeclaredPlacement { pool: Some(text("main")), principal: Some(text("sa-1")), properties: Default::default() };
     PlanContext {
         pools: BTreeMap::from([(text("main"), pool)]),
         placements: BTreeMap::from([(orders(), placement)]),
