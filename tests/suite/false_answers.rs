@@ -187,16 +187,16 @@ async fn a_generation_number_is_not_used_again_under_another_key() {
     let job = |key: &str, table: &str| {
         format!("[statements.{key}]\nsql = \"INSERT INTO {table} SELECT id FROM orders\"\nevolve = \"restart\"\n")
     };
-    let mut project = TestProject::with_statements(&format!("{UNDOABLE_TABLE}{}", job("b", "one")));
+    let mut project = TestProject::with_statements(&format!("{UNDOABLE_TABLE}{}", job("b", "doubled")));
     for name in ["b", "c-g2"] {
         project.simulator.push_override(failing(name));
     }
     project.apply().await;
     let moved = "[[moved]]\nfrom = \"statements.b\"\nto = \"statements.c\"\n";
-    project.declare(&format!("{UNDOABLE_TABLE}{}{moved}", job("c", "one")));
+    project.declare(&format!("{UNDOABLE_TABLE}{}{moved}", job("c", "doubled")));
     project.apply().await;
     assert_eq!(project.phases().get("c-g2").map(String::as_str), Some("FAILED"), "{:?}", project.phases());
-    project.declare(&format!("{UNDOABLE_TABLE}{}{}", job("c", "one"), job("b", "two")));
+    project.declare(&format!("{UNDOABLE_TABLE}{}{}", job("c", "doubled"), job("b", "tripled")));
     project.apply().await;
     let creations = project.simulator.audit_report().creations;
     assert!(creations.values().all(|count| *count == 1), "{creations:?}");
