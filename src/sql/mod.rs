@@ -7,6 +7,7 @@
 mod analysis;
 mod findings;
 mod functions;
+mod insert_forms;
 mod keywords;
 mod kind;
 mod lexer;
@@ -22,6 +23,7 @@ mod word_set;
 
 pub use analysis::{Analysis, analyze};
 pub use findings::{PlaintextSecret, SqlError, StatefulConstruct};
+pub use insert_forms::{Namespace, complete_names, generates_rows, insert_forms, insert_sinks};
 pub use kind::{StatementClass, StatementKind, is_definition_kind};
 pub use lints::{
     Lint, LintContext, LintExplanation, LintSeverity, explain_lint, has_plaintext_secret, lint, lint_codes,
