@@ -160,8 +160,12 @@ pub(super) fn recorded_fingerprint(recorded: &Recorded, address: &Address) -> Op
 /// Returns the saved plan on the current record: the entries to record first are those of `now`, with what they are
 /// based on.
 pub fn rebase_onto(saved: Plan, now: &Plan) -> Plan {
-    let mut plan =
-        Plan { interrupted_requests: now.interrupted_requests.clone(), entries: now.entries.clone(), ..saved };
+    let mut plan = Plan {
+        interrupted_requests: now.interrupted_requests.clone(),
+        entries: now.entries.clone(),
+        copy_check: now.copy_check.clone(),
+        ..saved
+    };
     plan.basis.absent.extend(now.basis.absent.iter().cloned());
     for (name, seen) in &now.basis.seen {
         plan.basis.seen.entry(name.clone()).or_insert_with(|| seen.clone());

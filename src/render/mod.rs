@@ -7,6 +7,7 @@
 
 mod change;
 mod command_line;
+mod comparison;
 mod drift;
 mod event;
 mod fact;
@@ -27,6 +28,7 @@ mod tests;
 mod words;
 
 pub use command_line::{CommandLine, RunFlags};
+pub use comparison::{difference_lines, differing_field};
 pub use drift::{DriftRow, drift_rows, drift_text};
 pub use event::{done_line, event_line, retry_line};
 pub use graph::{graph_dot, graph_json, graph_mermaid, graph_svg};

@@ -16,6 +16,7 @@ mod examples_and_corpus;
 mod false_answers;
 mod faults;
 mod formats;
+mod identity;
 mod interrupt;
 mod late_effects;
 mod late_landings;
