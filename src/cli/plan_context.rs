@@ -7,8 +7,9 @@ use crate::{
     graph::Graph,
     live::Presence,
     planning::PlanningOutput,
-    render::{DeclaredPlacement, InterruptedRun, PlanContext, PoolUsage},
-    resource::{Address, PoolDeclaration},
+    render::{DeclaredPlacement, InterruptedRun, PlanContext, PoolUsage, StatementRole},
+    resource::{Address, PoolDeclaration, ResourceKind},
+    sql,
     state::Ledger,
 };
 
@@ -36,7 +37,15 @@ pub(super) fn plan_context(
         let placement = DeclaredPlacement { pool: spec.pool.clone(), principal: spec.principal.clone() };
         matches!(change.action, Action::Create { .. }).then(|| (address.clone(), placement))
     };
+    // What is removed is no longer declared, and what runs is what the record says.
+    let role = |address: &Address| {
+        let recorded = settled.statements.get(&address.key).map(|record| sql::analyze(&record.declared.sql.masked()));
+        let analysis = recorded.as_ref().or_else(|| graph.analysis(&address.key))?;
+        Some((address.clone(), StatementRole::of(analysis)))
+    };
+    let statements = planned.plan.changes.keys().filter(|address| address.kind == ResourceKind::Statement);
     PlanContext {
+        roles: statements.filter_map(role).collect(),
         placements: planned.plan.changes.iter().filter_map(placement).collect(),
         pools: declared.chain(recorded).filter_map(usage).collect(),
         service_time: live.service_time.clone(),

@@ -23,13 +23,13 @@ pub fn run(global: &GlobalOptions, process: &ProcessEnvironment, screen: &Screen
         let global = GlobalOptions { environment, ..global.clone() };
         match planning::load_desired(&project::manifest_inputs(&global, process)) {
             Ok(graph) => {
-                found.extend(lint_problems::all_lints(&graph.project));
+                found.extend(lint_problems::all_lints(&graph));
                 found.extend(scenario_problem(&graph.project).map(|problem| (problem, ProblemLevel::ERROR)));
                 checked.push(graph);
             }
             Err(InvalidProject { problems, partial }) => {
                 found.extend(problems.into_iter().map(|problem| (problem, ProblemLevel::ERROR)));
-                found.extend(partial.iter().flat_map(|project| lint_problems::all_lints(project)));
+                found.extend(partial.iter().flat_map(|project| lint_problems::lints_of_partial_project(project)));
                 found.extend(
                     partial
                         .iter()

@@ -179,7 +179,8 @@ pub fn adoption_exposes_secret(desired: &Statement, live: &LiveStatement, locati
         let is_never_recorded = properties::is_secret_key(key);
         let may_hold_secret = declared.is_some_and(Template::has_secrets)
             || locations.is_some_and(|found| found.properties.contains(&**key))
-            || (sql::is_sensitive_key(key) && !value.is_empty());
+            || (sql::is_sensitive_key(key) && !value.is_empty())
+            || sql::plaintext_secret_form(key, value).is_some();
         !is_as_declared && !is_never_recorded && may_hold_secret
     };
     sql_exposes || live.properties.iter().any(property_exposes)

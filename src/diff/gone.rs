@@ -1,5 +1,7 @@
 //! Decides what happens to a statement that is gone, or whose name belongs to another statement.
 
+use std::collections::BTreeMap;
+
 use super::{
     action::{Action, AfterDeletion, Block, Change, Note, Reason, Strategy},
     adoption::LiveComparison,
@@ -88,13 +90,14 @@ fn confirmed_gone(context: &DiffContext, statement: &StatementContext) -> Change
     let by = match offsets.and_then(|offsets| offsets.specific_offsets()) {
         // Offsets without the state that belongs to them would give wrong results, so a person decides.
         Some(offsets) if stateless && !statement.differences.need_replacement() => {
-            let Some(source) = context.inputs.desired.graph.source_with_unknown_changelog(&statement.address.key)
-            else {
-                return statement
-                    .replace(Strategy::FromOffsets, None, reasons)
-                    .with_note(Note::StartsAtOffsets { offsets });
-            };
-            Block::GoneWithUnknownSource { source: source.to_string(), hints, accept }
+            match block_of_offsets(context, statement, &hints) {
+                Some(block) => block,
+                None => {
+                    return statement
+                        .replace(Strategy::FromOffsets, None, reasons)
+                        .with_note(Note::StartsAtOffsets { offsets });
+                }
+            }
         }
         None if stateless && offsets.is_some_and(|offsets| offsets.topics.len() > 1) => {
             Block::GoneWithSeveralSources { hints, accept }
@@ -102,6 +105,25 @@ fn confirmed_gone(context: &DiffContext, statement: &StatementContext) -> Change
         Some(_) | None => Block::GoneWithoutOffsets { accept },
     };
     blocked_with_restart_note(context, by, reasons, statement)
+}
+
+/// Returns what keeps a stateless job from starting at its recorded offsets: they may not say all about where it
+/// stopped, or properties would not make it start there.
+fn block_of_offsets(
+    context: &DiffContext,
+    statement: &StatementContext,
+    hints: &BTreeMap<String, String>,
+) -> Option<Block> {
+    let (graph, key) = (context.inputs.desired.graph, &statement.address.key);
+    let (hints, accept) = (hints.clone(), required_consent(statement));
+    if let Some(source) = graph.source_with_unknown_changelog(key) {
+        return Some(Block::GoneWithUnknownSource { source: source.to_string(), hints, accept });
+    }
+    if let Some(sink) = graph.sink_with_unknown_changelog(key) {
+        return Some(Block::GoneWithUnknownSink { sink: sink.to_string(), hints, accept });
+    }
+    let source = graph.source_with_startup_option(key)?;
+    Some(Block::GoneWithStartupOption { source: source.to_string(), hints, accept })
 }
 
 /// Returns a note about the last known offsets of a job that is gone, if there is one to make.
@@ -115,8 +137,8 @@ fn last_offsets_note(statement: &StatementContext) -> Option<Note> {
 pub(super) fn recreated_outside(context: &DiffContext, statement: &StatementContext, live: &LiveStatement) -> Change {
     let has_specific_offsets =
         statement.current.offsets.as_ref().is_some_and(|offsets| offsets.specific_offsets().is_some());
-    let can_start_at_offsets = is_stateless(context, statement)
-        && context.inputs.desired.graph.source_with_unknown_changelog(&statement.address.key).is_none();
+    let can_start_at_offsets =
+        is_stateless(context, statement) && block_of_offsets(context, statement, &BTreeMap::new()).is_none();
     let resumes_from_offsets =
         has_specific_offsets && can_start_at_offsets && !statement.differences.need_replacement();
     let if_deleted = match (statement.class(), statement.current.reached) {

@@ -122,12 +122,17 @@ pub(super) fn is_unchanged(inputs: Inputs, address: &Address, changes: &BTreeMap
 
 /// Decides what happens to a borrowed pool, which is declared by its id.
 fn borrowed_pool(inputs: Inputs, id: &str) -> Decision {
-    let Inputs { recorded, live, .. } = inputs;
+    let Inputs { desired, recorded, live, .. } = inputs;
+    let environment = &desired.graph.project.environment.identity;
     if !live.pools_listed {
         return Ok(Some(Change::new(Action::Inform, Vec::new()).with_note(Note::UnverifiedPool)));
     }
     Ok(match confirmed_pool(live, id)? {
-        ConfirmedPresence::Present(_) => None,
+        ConfirmedPresence::Present(found) => {
+            let is_here = found.cloud.eq_ignore_ascii_case(&environment.cloud) && found.region == environment.region;
+            let (id, cloud, region) = (id.to_owned(), found.cloud.clone(), found.region.clone());
+            (!is_here).then(|| Change::blocked(Block::PoolElsewhere { id, cloud, region }))
+        }
         ConfirmedPresence::Absent if invisible_pool(id, recorded, live).is_none() => {
             Some(Change::blocked(Block::PoolMissing { id: id.to_owned() }))
         }

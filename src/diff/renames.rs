@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     manifest::{DeclaredStatement, Project},
-    resource::{Address, Generation, ResourceKind},
+    resource::{Address, Generation, Pool, PoolDeclaration, ResourceKind},
     sql,
     state::{Fact, Recorded},
 };
@@ -49,6 +49,7 @@ pub(super) fn is_rename(change: &Change) -> bool {
 /// A statement counts as renamed if it is recorded under one address and declared under another, with the same name
 /// or the same SQL. The old side is blocked even if the new one is not selected.
 pub(super) fn block_renames(inputs: Inputs, changes: &mut BTreeMap<Address, Change>) {
+    block_renamed_pools(inputs, changes);
     let Inputs { desired, recorded, .. } = inputs;
     let in_force = |key: &String| recorded.statements.get(key).is_some_and(|record| record.current.is_some());
     let declared = desired.graph.project.statements.iter();
@@ -59,6 +60,37 @@ pub(super) fn block_renames(inputs: Inputs, changes: &mut BTreeMap<Address, Chan
     }
     block_renames_by_name(inputs, &new, changes);
     block_renames_by_sql(recorded, &new, changes);
+}
+
+/// Blocks pairs of a recorded pool that is no longer declared and a pool to create, if they have the same name, size,
+/// network and place. Renaming the key of a pool would otherwise replace the pool and restart every job on it.
+fn block_renamed_pools(inputs: Inputs, changes: &mut BTreeMap<Address, Change>) {
+    let Inputs { desired, recorded, .. } = inputs;
+    let declared = &desired.graph.project.pools;
+    for (key, record) in recorded.pools.iter().filter(|(key, _)| !declared.contains_key(*key)) {
+        let looks_like = |pool: &PoolDeclaration| match pool {
+            PoolDeclaration::Owned(pool) => is_same_pool(pool, &record.declared),
+            PoolDeclaration::Borrowed { .. } => false,
+        };
+        let is_created =
+            |address: &Address| matches!(changes.get(address), Some(Change { action: Action::CreatePool { .. }, .. }));
+        let candidates = declared.iter().filter(|(_, pool)| looks_like(&pool.spec));
+        let Some(to) = candidates.map(|(key, _)| Address::pool(key)).find(is_created) else { continue };
+        let from = Address::pool(key);
+        for address in [&from, &to] {
+            if let Some(change) = changes.get_mut(address) {
+                *change = Change::blocked(Block::LooksLikeRename { from: from.clone(), to: to.clone() });
+            }
+        }
+    }
+}
+
+/// Returns whether two declarations describe the same pool, apart from its guard.
+fn is_same_pool(one: &Pool, other: &Pool) -> bool {
+    let identity = |pool: &Pool| {
+        (pool.display_name.clone(), pool.max_cfu, pool.network.clone(), pool.cloud.clone(), pool.region.clone())
+    };
+    identity(one) == identity(other)
 }
 
 /// Returns whether a change deletes or forgets a statement.

@@ -471,14 +471,23 @@ fn a_purged_bounded_job_needs_no_change() {
 }
 
 #[test]
-fn a_gone_job_starts_at_its_offsets_only_if_stateless_with_one_known_source() {
+fn a_gone_job_starts_at_its_offsets_only_if_stateless_with_known_tables() {
     let offsets = |topics: &[&str]| Offsets {
         topics: topics.iter().map(|topic| ((*topic).to_owned(), "partition:0,offset:7".to_owned())).collect(),
         taken_at: None,
     };
-    let gone = |topics: &[&str]| {
+    let sink = "[statements.target]\nsql = \"CREATE TABLE target (id INT)\"\n";
+    let statements = copy(sink);
+    let gone_of = |statements: &str, topics: &[&str]| {
         let offsets = offsets(topics);
-        converged().gone("copy").current("copy", |current| (current.stopped, current.offsets) = (true, Some(offsets)))
+        DiffFixture::of(statements)
+            .gone("copy")
+            .current("copy", |current| (current.stopped, current.offsets) = (true, Some(offsets)))
+    };
+    let gone = |topics: &[&str]| gone_of(&statements, topics);
+    let assert_blocked = |statements: &str, topic: &str, block: &str| {
+        let summary = gone_of(statements, &[topic]).summary();
+        assert!(summary.starts_with(&format!("copy BLOCKED [{block}")), "{summary}");
     };
     let stopped_outside = gone(&["orders"]).current("copy", |current| current.stopped = false);
     assert!(stopped_outside.summary().starts_with("copy BLOCKED [GoneWithoutOffsets"), "{}", stopped_outside.summary());
@@ -486,24 +495,26 @@ fn a_gone_job_starts_at_its_offsets_only_if_stateless_with_one_known_source() {
     assert!(gone(&["orders"]).summary().starts_with("copy Replace FromOffsets - -> g2 [Gone]"));
     assert!(gone(&["a", "b"]).summary().starts_with("copy BLOCKED [GoneWithSeveralSources"));
     assert!(converged().gone("copy").summary().starts_with("copy BLOCKED [GoneWithoutOffsets"));
-    let stateful = copy("").replace("SELECT id FROM orders", "SELECT COUNT(*) FROM orders GROUP BY id");
-    let counts = DiffFixture::of(&stateful)
-        .gone("copy")
-        .current("copy", |it| (it.stopped, it.offsets) = (true, Some(offsets(&["orders"]))));
-    assert!(counts.summary().starts_with("copy BLOCKED [GoneWithoutOffsets"), "{}", counts.summary());
-    // An upsert keeps the last row of each key.
-    let keyed = copy("").replace("(id INT)", "(id INT, PRIMARY KEY (id) NOT ENFORCED)");
-    let upserts = DiffFixture::of(&keyed)
-        .gone("copy")
-        .current("copy", |it| (it.stopped, it.offsets) = (true, Some(offsets(&["orders"]))));
-    assert!(upserts.summary().starts_with("copy BLOCKED [GoneWithoutOffsets"), "{}", upserts.summary());
-    // Only the service knows whether the rows of a table outside the project change.
-    let theirs = DiffFixture::of(&copy("").replace("FROM orders", "FROM theirs"))
-        .gone("copy")
-        .current("copy", |it| (it.stopped, it.offsets) = (true, Some(offsets(&["theirs"]))));
-    let blocked_by_unknown_source =
-        "copy BLOCKED [GoneWithUnknownSource { source: \"theirs\", hints: {\"theirs\": \"partition:0,offset:7\"}";
-    assert!(theirs.summary().starts_with(blocked_by_unknown_source), "{}", theirs.summary());
+    let stateful = statements.replace("SELECT id FROM orders", "SELECT COUNT(*) FROM orders GROUP BY id");
+    assert_blocked(&stateful, "orders", "GoneWithoutOffsets");
+    // An upsert keeps the last row of each key. A table that appends keeps every row.
+    let keyed = statements.replace("orders (id INT)", "orders (id INT, PRIMARY KEY (id) NOT ENFORCED)");
+    assert_blocked(&keyed, "orders", "GoneWithoutOffsets");
+    let appended = keyed.replace("NOT ENFORCED)", "NOT ENFORCED) WITH ('changelog.mode' = 'append')");
+    assert!(gone_of(&appended, &["orders"]).summary().starts_with("copy Replace FromOffsets"));
+    // Only the service knows whether the rows of a table outside the project change, and whether it has a key.
+    let hints = "hints: {\"theirs\": \"partition:0,offset:7\"}";
+    let theirs = statements.replace("FROM orders", "FROM theirs");
+    assert_blocked(&theirs, "theirs", &format!("GoneWithUnknownSource {{ source: \"theirs\", {hints}"));
+    let hints = "hints: {\"orders\": \"partition:0,offset:7\"}";
+    assert_blocked(&copy(""), "orders", &format!("GoneWithUnknownSink {{ sink: \"target\", {hints}"));
+    // An option of the table takes precedence over properties, and a hint over the option.
+    let starts = statements.replace("orders (id INT)", "orders (id INT) WITH ('scan.startup.mode' = 'latest-offset')");
+    assert_blocked(&starts, "orders", &format!("GoneWithStartupOption {{ source: \"orders\", {hints}"));
+    let altered = format!(
+        "{statements}[statements.later]\nsql = \"ALTER TABLE orders SET ('scan.startup.mode' = 'latest-offset')\"\n"
+    );
+    assert_blocked(&altered, "orders", "GoneWithStartupOption");
     let from_sources = converged().gone("copy").desired(&copy("evolve = \"restart\"\n"));
     assert!(from_sources.summary().starts_with("copy Replace FromSources - -> g2 [Gone]"));
 }
@@ -627,4 +638,33 @@ fn an_unrecorded_pool_of_the_same_name_blocks_creation() {
     let mut fixture = converged();
     fixture.recorded.pools.clear();
     assert!(fixture.summary().starts_with("main BLOCKED [PoolExists { id: \"lfcp-main\" }]"), "{}", fixture.summary());
+}
+
+#[test]
+fn a_borrowed_pool_in_another_cloud_or_region_is_blocked() {
+    let with_head = |head: &str| {
+        let mut fixture = converged();
+        let manifests = ProjectFixture::new(&format!("{head}{TABLE}{COPY}"));
+        fixture.graph = graph::build(manifests.load()).unwrap();
+        fixture
+    };
+    let borrowed = || {
+        let mut fixture = with_head(&HEAD.replace("max_cfu = 10", "id = \"lfcp-main\""));
+        fixture.recorded.pools.clear();
+        fixture
+    };
+    let in_place = |cloud: &str, region: &str| {
+        let mut fixture = borrowed();
+        let pool = fixture.pools.get_mut("lfcp-main").unwrap();
+        (pool.cloud, pool.region) = (cloud.to_owned(), region.to_owned());
+        fixture.summary()
+    };
+    let identity = borrowed().graph.project.environment.identity.clone();
+    assert_eq!(in_place(&identity.cloud, &identity.region), "");
+    assert_eq!(in_place(&identity.cloud.to_uppercase(), &identity.region), "");
+    for (cloud, region) in [(identity.cloud.as_str(), "eu-central-9"), ("azure", identity.region.as_str())] {
+        let expected =
+            format!("main BLOCKED [PoolElsewhere {{ id: \"lfcp-main\", cloud: {cloud:?}, region: {region:?} }}]");
+        assert!(in_place(cloud, region).starts_with(&expected), "{}", in_place(cloud, region));
+    }
 }

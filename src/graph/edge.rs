@@ -21,8 +21,8 @@ pub enum EdgeReason {
     Pool,
     /// The manifest declares it with `depends_on`.
     Declared,
-    /// Its SQL names an object that the other statement creates or alters. For a `DROP`, an object that the other
-    /// statement uses.
+    /// Its SQL names an object that the other statement creates or alters. Of two `ALTER` statements in one manifest,
+    /// the later one needs the earlier one. For a `DROP`, it names an object that the other statement uses.
     Inferred {
         /// The object that connects the two statements.
         object: SqlObject,

@@ -1,6 +1,9 @@
 //! Finds the dependencies of a project and their reasons.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::Path,
+};
 
 use super::{
     Edge, EdgeReason, SqlObject,
@@ -15,7 +18,13 @@ use crate::{
 /// same objects.
 pub(super) fn find_edges(project: &Project, uses: &BTreeMap<SqlObject, UseSites>) -> (Vec<Edge>, Vec<Problem>) {
     let (mut edges, mut problems) = certain_edges(project, uses);
-    let reachability = Reachability::new(&edges);
+    let mut reachability = Reachability::new(&edges);
+    for (object, uses) in uses {
+        for edge in edges_between_alters(project, object, &uses.altered_by, &reachability) {
+            reachability.add(&edge);
+            edges.push(edge);
+        }
+    }
     for (object, uses) in uses {
         report_unordered_alters(project, object, &uses.altered_by, &reachability, &mut problems);
         edges.extend(edges_to_alters(object, uses, &reachability));
@@ -97,6 +106,40 @@ fn report_duplicate_creators(project: &Project, object: &SqlObject, creators: &[
     }
 }
 
+/// An `ALTER` statement with the place of its declaration in the manifest, and the statements that it needs.
+type PlacedAlter<'a> = (usize, &'a UseSite, BTreeSet<&'a str>);
+
+/// Returns the edges that put the `ALTER` statements of one object that one manifest declares in the order of that
+/// manifest, as far as the certain edges do not order them otherwise.
+fn edges_between_alters(
+    project: &Project,
+    object: &SqlObject,
+    alters: &[UseSite],
+    reachability: &Reachability,
+) -> Vec<Edge> {
+    let mut by_file: BTreeMap<&Path, Vec<PlacedAlter<'_>>> = BTreeMap::new();
+    for user in alters.iter().filter(|_| alters.len() > 1) {
+        let Some(place) = project.statements.get(&user.0).map(|statement| &statement.place) else { continue };
+        let before = reachability.transitive_dependencies(&user.0);
+        by_file.entry(&place.source.path).or_default().push((place.span.start, user, before));
+    }
+    let mut edges = Vec::new();
+    for mut remaining in by_file.into_values() {
+        remaining.sort_unstable();
+        let mut previous: Option<&UseSite> = None;
+        while !remaining.is_empty() {
+            // The next statement is the first of the file that needs none of the others. On a cycle, it is the first.
+            let needs_none = |(_, user, before): &PlacedAlter<'_>| {
+                !remaining.iter().any(|(_, other, _)| other.0 != user.0 && before.contains(other.0.as_str()))
+            };
+            let (_, next, _) = remaining.remove(remaining.iter().position(needs_none).unwrap_or_default());
+            edges.extend(previous.and_then(|previous| inferred_edge(object, next, previous)));
+            previous = Some(next);
+        }
+    }
+    edges
+}
+
 /// Reports `ALTER` statements of one object that have no order between them.
 fn report_unordered_alters(
     project: &Project,
@@ -132,7 +175,8 @@ fn report_unordered_alters(
                     [(second, "altered here"), (first, "also altered here")],
                 )
                 .help(format!(
-                    "Declare their order, for example with `depends_on = [\"statements.{}\"]` in the other statement.",
+                    "Declare both in one manifest, in the order in which they run, or write `depends_on = \
+                     [\"statements.{}\"]` in the other statement.",
                     first.0
                 )),
             );
@@ -229,8 +273,8 @@ fn use_site_place(project: &Project, (key, (start, end)): &UseSite) -> Option<So
     Some(project.statements.get(key)?.source_map.locate(&(*start..*end)))
 }
 
-/// Reachability over the edges that are certain before statements that alter or drop objects are ordered, in both
-/// directions.
+/// Reachability over the edges that are certain before uses are ordered around statements that alter or drop objects,
+/// in both directions.
 struct Reachability {
     /// The statements that each statement needs directly.
     dependencies: BTreeMap<String, Vec<String>>,
@@ -242,11 +286,14 @@ impl Reachability {
     /// Returns the reachability over those edges that connect statements.
     fn new(edges: &[Edge]) -> Self {
         let mut reach = Reachability { dependencies: BTreeMap::new(), dependents: BTreeMap::new() };
-        for Edge { from, to, .. } in edges.iter().filter(|edge| edge.to.kind == ResourceKind::Statement) {
-            reach.dependencies.entry(from.key.clone()).or_default().push(to.key.clone());
-            reach.dependents.entry(to.key.clone()).or_default().push(from.key.clone());
-        }
+        edges.iter().filter(|edge| edge.to.kind == ResourceKind::Statement).for_each(|edge| reach.add(edge));
         reach
+    }
+
+    /// Takes in an edge between two statements.
+    fn add(&mut self, edge: &Edge) {
+        self.dependencies.entry(edge.from.key.clone()).or_default().push(edge.to.key.clone());
+        self.dependents.entry(edge.to.key.clone()).or_default().push(edge.from.key.clone());
     }
 
     /// Returns the keys of the statements that `key` needs, directly or indirectly.

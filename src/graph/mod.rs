@@ -1,8 +1,9 @@
 //! The dependency graph of a project. Every reference is resolved, and there are no cycles.
 //!
 //! `resolver` completes names, `edges` finds the dependencies and their reasons, `order` sorts dependencies before
-//! their dependents or reports cycles, `statefulness` judges state that the text alone does not show, and `lineage`
-//! shows the graph to people.
+//! their dependents or reports cycles, `table_definitions` combines what the project says about the rows of a table,
+//! `views` follows views, `statefulness` judges state that the text alone does not show, and `lineage` shows the graph
+//! to people.
 
 mod dependency_graph;
 mod edge;
@@ -13,6 +14,8 @@ mod order;
 mod resolver;
 mod sql_object;
 mod statefulness;
+mod table_definitions;
+mod views;
 
 pub use dependency_graph::Graph;
 pub use edge::{Edge, EdgeReason};
@@ -46,7 +49,7 @@ pub fn build(project: Project) -> Result<Graph, InvalidProject> {
             for edge in &edges {
                 dependents.entry(edge.to.clone()).or_default().insert(edge.from.clone());
             }
-            let objects = uses.into_iter().map(|(object, uses)| (object, uses.into_users())).collect();
+            let objects = users_in_order(uses, &order);
             Ok(Graph { project, edges, objects, order, dependents })
         }
         order => {
@@ -54,6 +57,23 @@ pub fn build(project: Project) -> Result<Graph, InvalidProject> {
             Err(InvalidProject { problems: sorted_problems(problems), partial: Some(Box::new(project)) })
         }
     }
+}
+
+/// Returns the users of each object. Statements that alter it are sorted by `order`.
+fn users_in_order(
+    uses: BTreeMap<SqlObject, resolver::UseSites>,
+    order: &[Address],
+) -> BTreeMap<SqlObject, ObjectUsers> {
+    let mut objects: BTreeMap<_, _> = uses.into_iter().map(|(object, uses)| (object, uses.into_users())).collect();
+    let mut altered_repeatedly: Vec<&mut ObjectUsers> =
+        objects.values_mut().filter(|users| users.altered_by.len() > 1).collect();
+    if !altered_repeatedly.is_empty() {
+        let positions: BTreeMap<&Address, usize> = order.iter().enumerate().map(|(at, one)| (one, at)).collect();
+        for users in &mut altered_repeatedly {
+            users.altered_by.sort_by_cached_key(|key| positions.get(&Address::statement(key)).copied());
+        }
+    }
+    objects
 }
 
 /// Adds the problems of the valid statements of an invalid project, if they are certain regardless of the invalid ones.

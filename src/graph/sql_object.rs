@@ -15,12 +15,13 @@ pub struct SqlObject {
     pub name: Arc<[Arc<str>]>,
 }
 
-/// The statements of the project that use an object, by what they do with it. The keys are sorted and unique.
+/// The statements of the project that use an object, by what they do with it. The keys are unique, and sorted unless
+/// stated otherwise.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct ObjectUsers {
     /// The statement that creates it. `None` for an external object.
     pub creator: Option<String>,
-    /// The statements that alter it.
+    /// The statements that alter it, in the order in which they run.
     pub altered_by: Vec<String>,
     /// The statements that drop it.
     pub dropped_by: Vec<String>,
@@ -28,6 +29,17 @@ pub struct ObjectUsers {
     pub readers: Vec<String>,
     /// The statements that write to it.
     pub writers: Vec<String>,
+}
+
+impl SqlObject {
+    /// Returns the name as SQL, which no other object of the kind has: parts with a dot or a back-quote are quoted.
+    pub fn quoted_name(&self) -> String {
+        let quoted = |part: &Arc<str>| match part.contains(['.', '`']) {
+            true => format!("`{}`", part.replace('`', "``")),
+            false => part.to_string(),
+        };
+        self.name.iter().map(quoted).collect::<Vec<_>>().join(".")
+    }
 }
 
 impl fmt::Display for SqlObject {

@@ -16,6 +16,11 @@ use crate::{
 
 /// Returns a project with these statements.
 fn project_fixture(lines: &str) -> ProjectFixture {
+    ProjectFixture::new("").with_file("statements/all.toml", statements_toml(lines))
+}
+
+/// Returns a manifest with these statements.
+fn statements_toml(lines: &str) -> String {
     let mut toml = String::new();
     for line in lines.lines().map(str::trim).filter(|line| !line.is_empty()) {
         let (head, sql) = line.split_once(": ").unwrap();
@@ -23,7 +28,7 @@ fn project_fixture(lines: &str) -> ProjectFixture {
         let needs: Vec<String> = needs.split_whitespace().map(|need| format!("\"statements.{need}\"")).collect();
         toml.push_str(&format!("[statements.{key}]\nsql = '''{sql}'''\ndepends_on = [{}]\n", needs.join(", ")));
     }
-    ProjectFixture::new("").with_file("statements/all.toml", toml)
+    toml
 }
 
 /// Returns the graph of these statements, which must be valid.
@@ -187,34 +192,73 @@ fn an_alter_can_be_declared_to_follow_a_use() {
     assert_eq!(statement_order(lines), ["t", "a", "z"]);
 }
 
+/// Returns a project with one manifest for each group of statements.
+fn project_in_several_files(groups: &[&str]) -> ProjectFixture {
+    groups.iter().enumerate().fold(ProjectFixture::new(""), |world, (at, lines)| {
+        world.with_file(&format!("statements/{at}.toml"), statements_toml(lines))
+    })
+}
+
 #[test]
-fn alters_of_one_object_need_an_order() {
-    let lines = "
-        a: ALTER TABLE t ADD (y INT)
-        b: ALTER TABLE t ADD (z INT)
+fn alters_of_one_object_in_several_files_need_an_order() {
+    let found = |groups: &[&str]| {
+        let problems = build(project_in_several_files(groups).load()).unwrap_err().problems;
+        problems.into_iter().map(|problem| problem.message).collect::<Vec<_>>()
+    };
+    let (first, second) = ("a: ALTER TABLE t ADD (y INT)", "b: ALTER TABLE t ADD (z INT)");
+    let message = "`statements.a` and `statements.b` both alter `t`, but their order is not declared";
+    assert_eq!(found(&[first, second, "t: CREATE TABLE t (x INT)"]), [message]);
+    let forked =
+        ["a: ALTER TABLE t ADD (y INT)", "b (a): ALTER TABLE t ADD (z INT)", "c (a): ALTER TABLE t ADD (z INT)"];
+    assert_eq!(found(&forked), [message.replace(".b`", ".c`").replace(".a`", ".b`")]);
+    let ordered = project_in_several_files(&[first, "b (a): ALTER TABLE t ADD (z INT)"]);
+    assert_eq!(build(ordered.load()).unwrap().order, [statement("a"), statement("b")]);
+}
+
+#[test]
+fn alters_of_one_object_in_one_manifest_run_in_its_order() {
+    let in_file_order = "
         t: CREATE TABLE t (x INT)
+        b: ALTER TABLE t ADD (y INT)
+        a: ALTER TABLE t ADD (z INT)
+        read: INSERT INTO o SELECT x FROM t
     ";
-    assert_eq!(
-        problems(lines),
-        one_problem("`statements.a` and `statements.b` both alter `t`, but their order is not declared", &["t", "t"])
-    );
-    let ordered = "
+    assert_eq!(statement_order(in_file_order), ["t", "b", "a", "read"]);
+    let graph = graph(in_file_order);
+    let object = SqlObject { kind: ObjectKind::Table, name: ["t".into()].into() };
+    assert!(graph.edges_of(&statement("a")).iter().any(|edge| edge.to == statement("b")));
+    assert_eq!(graph.objects[&object].altered_by, ["b", "a"]);
+    // What is declared takes precedence, also through other statements.
+    let declared = "
         a (b): ALTER TABLE t ADD (y INT)
         b (x): ALTER TABLE t ADD (z INT)
         c (a): ALTER TABLE t ADD (z INT)
         t: CREATE TABLE t (x INT)
         x: CREATE TABLE x (x INT)
     ";
-    assert_eq!(statement_order(ordered), ["t", "x", "b", "a", "c"]);
-    let forked = "
-        a: ALTER TABLE t ADD (y INT)
-        b (a): ALTER TABLE t ADD (z INT)
-        c (a): ALTER TABLE t ADD (z INT)
+    assert_eq!(statement_order(declared), ["t", "x", "b", "a", "c"]);
+    let partly_declared = "
+        a (c): ALTER TABLE t ADD (y INT)
+        b: ALTER TABLE t ADD (z INT)
+        c: ALTER TABLE t ADD (z INT)
     ";
-    assert_eq!(
-        problems(forked),
-        one_problem("`statements.b` and `statements.c` both alter `t`, but their order is not declared", &["t", "t"])
-    );
+    assert_eq!(statement_order(partly_declared), ["b", "c", "a"]);
+    // The order of one object follows that of another.
+    let crossed = "
+        a (y): ALTER TABLE t ADD (y INT)
+        b: ALTER TABLE t ADD (z INT)
+        x (b): ALTER TABLE u ADD (y INT)
+        y: ALTER TABLE u ADD (z INT)
+    ";
+    assert_eq!(statement_order(crossed), ["y", "a", "b", "x"]);
+    // A statement that an earlier one follows is not moved after a later one.
+    let followed = "
+        a (read): ALTER TABLE t ADD (y INT)
+        b: ALTER TABLE t ADD (z INT)
+        read: INSERT INTO o SELECT x FROM t
+        t: CREATE TABLE t (x INT)
+    ";
+    assert_eq!(statement_order(followed), ["t", "read", "a", "b"]);
 }
 
 #[test]
@@ -504,4 +548,28 @@ fn dependencies_come_first_and_ties_keep_the_given_order() {
     assert_eq!(dependencies_first(5, [(0, 4), (1, 3), (0, 3)]), [2, 3, 1, 4, 0]);
     // 1 and 2 are a cycle, and 0 depends on it.
     assert_eq!(dependencies_first(4, [(0, 1), (1, 2), (2, 1)]), [3]);
+}
+
+#[test]
+fn the_quoted_names_of_two_objects_differ() {
+    let graph = graph(
+        "a: CREATE TABLE `shop.orders` (x INT)\nb: CREATE TABLE shop.orders (x INT)\nc: CREATE TABLE `a``b` (x INT)",
+    );
+    let names: Vec<String> = graph.objects.keys().map(SqlObject::quoted_name).collect();
+    assert_eq!(names, ["`a``b`", "shop.orders", "`shop.orders`"]);
+}
+
+#[test]
+fn views_are_followed_to_their_windows() {
+    let graph = graph(
+        "
+        w: CREATE VIEW w AS SELECT * FROM TABLE(TUMBLE(TABLE s, DESCRIPTOR(ts), INTERVAL '1' HOUR))
+        v: CREATE VIEW v AS SELECT x FROM w
+        p: CREATE VIEW p AS SELECT x FROM s
+        job: INSERT INTO o SELECT v.x FROM v, p, hourly
+    ",
+    );
+    assert_eq!(graph.windowed_views("job"), [vec!["v".to_owned()]].into());
+    assert_eq!(graph.views_read_by("job"), ["p", "v", "w"].into());
+    assert!(graph.views_read_by("p").is_empty());
 }

@@ -27,6 +27,9 @@ pub(super) fn read_source(root: &Path, path: &Path) -> Result<Arc<SourceFile>, P
         Err(error) => Err(error),
     };
     let bytes = bytes.map_err(|error| Problem::new(format!("cannot read `{shown}`: {error}")))?;
+    if let Some(problem) = binary_file_problem(path, &bytes) {
+        return Err(problem);
+    }
     match String::from_utf8(bytes) {
         Ok(text) => {
             let text = Arc::from(text.strip_prefix('\u{feff}').unwrap_or(&text));
@@ -42,6 +45,24 @@ pub(super) fn read_source(root: &Path, path: &Path) -> Result<Arc<SourceFile>, P
                 .help("Save the file as UTF-8."))
         }
     }
+}
+
+/// Returns the problem of a file that is no text because it contains a NUL byte before anything that is not UTF-8.
+fn binary_file_problem(path: &Path, bytes: &[u8]) -> Option<Problem> {
+    let at = bytes.iter().position(|&byte| byte == 0)?;
+    let before = bytes.get(..at).and_then(|before| std::str::from_utf8(before).ok())?;
+    let text = Arc::from(String::from_utf8_lossy(bytes));
+    let source = Arc::new(SourceFile { path: path.to_owned(), text });
+    let span = before.len()..before.len().saturating_add(1);
+    let help = if bytes.starts_with(b"\0GITCRYPT\0") {
+        "The file is encrypted by git-crypt. Run `git-crypt unlock`."
+    } else if bytes.chunks(2).take(8).all(|pair| matches!(pair, [0, _] | [_, 0] | [_])) {
+        "The file looks like UTF-16 without a byte order mark. Save it as UTF-8."
+    } else {
+        "Save the file as text in UTF-8."
+    };
+    let message = format!("`{}` is not a text file: it contains the character NUL (U+0000)", path.display());
+    Some(Problem::new(message).at(SourceLocation { source, span }, format!("byte {at} is U+0000")).help(help))
 }
 
 /// The files that a project includes, separated by kind and sorted.

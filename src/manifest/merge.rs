@@ -33,6 +33,7 @@ pub(super) fn merge_statement(
         prevent_destroy,
         timeout,
         allow,
+        stateful,
         unset: _,
         has_invalid_fields,
         has_invalid_properties,
@@ -56,6 +57,7 @@ pub(super) fn merge_statement(
     override_with(&mut merged.prevent_destroy, prevent_destroy);
     override_with(&mut merged.timeout, timeout);
     override_with(&mut merged.allow, allow);
+    override_with(&mut merged.stateful, stateful);
     merged.properties.extend(properties.iter().map(|(key, value)| (key.clone(), value.clone())));
     merged
 }
@@ -124,6 +126,7 @@ fn apply_unset(layer: &mut StatementLayer, overlay: &StatementLayer, path: &At<S
         "prevent_destroy" => layer.prevent_destroy.take().is_some(),
         "timeout" => layer.timeout.take().is_some(),
         "allow" => layer.allow.take().is_some(),
+        "stateful" => layer.stateful.take().is_some(),
         _ => false,
     };
     if !was_set {
@@ -132,7 +135,7 @@ fn apply_unset(layer: &mut StatementLayer, overlay: &StatementLayer, path: &At<S
 }
 
 /// The fields of a statement that `unset` may name.
-const UNSETTABLE_FIELDS: [&str; 14] = [
+const UNSETTABLE_FIELDS: [&str; 15] = [
     "name",
     "undo",
     "pool",
@@ -147,6 +150,7 @@ const UNSETTABLE_FIELDS: [&str; 14] = [
     "prevent_destroy",
     "timeout",
     "allow",
+    "stateful",
 ];
 
 /// Returns the problem of an `unset` entry that names nothing that is set. `known` are the names that it may have.

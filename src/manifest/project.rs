@@ -88,10 +88,12 @@ pub struct DeclaredStatement {
     pub analysis: Analysis,
     /// The location of each `depends_on` entry and of `pool`, for problems that are found later.
     pub reference_places: SmallMap<SourceLocation, Address>,
-    /// The location of the value of each property whose key looks like that of a secret.
+    /// The location of the value of each property that holds a secret.
     pub secret_places: SmallMap<SourceLocation>,
     /// The codes of the lints that are allowed for this statement, including those that the project allows.
     pub allow: BTreeSet<String>,
+    /// Whether it creates a function that is declared to keep state in the jobs that call it.
+    pub is_stateful_function: bool,
     /// The consents in `accept`, in the order in which they are written.
     pub accept: Vec<GivenConsent>,
 }

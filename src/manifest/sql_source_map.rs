@@ -66,6 +66,41 @@ impl SqlSourceMap {
         SourceLocation { source: Arc::clone(&self.source), span: start..end.max(start) }
     }
 
+    /// Returns the same text with each line end CR LF of the file as LF, and its map. A checkout on Windows then declares
+    /// the same SQL. A CR that an escape or a variable stands for stays.
+    pub(super) fn with_unix_line_ends(self, text: &Arc<str>) -> (Arc<str>, SqlSourceMap) {
+        let is_verbatim = |at: usize| self.segment_at(at).is_some_and(|segment| segment.verbatim);
+        let mut unix_text = String::with_capacity(text.len());
+        let mut map = SqlSourceMap::empty(Arc::clone(&self.source));
+        let mut start = 0;
+        for (at, _) in text.match_indices("\r\n").filter(|&(at, _)| is_verbatim(at)) {
+            unix_text.push_str(text.get(start..at).unwrap_or_default());
+            map.push_range(&self, &(start..at));
+            start = at.saturating_add(1);
+        }
+        if start == 0 {
+            return (Arc::clone(text), self);
+        }
+        unix_text.push_str(text.get(start..).unwrap_or_default());
+        map.push_range(&self, &(start..text.len()));
+        (Arc::from(unix_text), map)
+    }
+
+    /// Returns the location of a reference `${…}` that is empty or blank in `text`, and that only white space separates
+    /// from `span`.
+    pub(super) fn blank_reference_next_to(&self, text: &str, span: &Span) -> Option<SourceLocation> {
+        let is_blank = |range: Span| text.get(range).is_some_and(|between| between.trim().is_empty());
+        let found = self.segments.iter().find(|segment| {
+            let is_reference = || {
+                let written = self.source.text.get(segment.file.clone()).unwrap_or_default();
+                written.starts_with("${")
+            };
+            let is_adjacent = is_blank(segment.text.end..span.start) || is_blank(span.end..segment.text.start);
+            !segment.verbatim && is_blank(segment.text.clone()) && is_adjacent && is_reference()
+        })?;
+        Some(SourceLocation { source: Arc::clone(&self.source), span: found.file.clone() })
+    }
+
     /// Returns the length of the text in bytes.
     pub(super) fn len(&self) -> usize {
         self.segments.last().map_or(0, |last| last.text.end)

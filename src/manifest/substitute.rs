@@ -6,7 +6,10 @@ use std::{
 };
 
 use super::{layer::At, layer::toml_string, sql_source_map::SqlSourceMap, suggest};
-use crate::resource::{Problem, Span, Template};
+use crate::{
+    resource::{Problem, Span, Template},
+    sql,
+};
 
 /// The values of variables as one environment sees them.
 #[derive(Debug, Clone, Default)]
@@ -65,7 +68,7 @@ impl<'a> Substitution<'a> {
             return Some(At { value: written.to_owned(), place: text.place.clone() });
         }
         let positions = toml_string::value_source_map(&text.place, written.len());
-        let expanded = self.expand(written, &positions)?;
+        let expanded = self.expand(written, &positions, &[])?;
         if let Some((name, span)) = expanded.secrets.first() {
             let problem = Problem::new(format!("the secret `${{secret.{name}}}` is not allowed here"))
                 .at(positions.locate(span), "a secret")
@@ -84,19 +87,33 @@ impl<'a> Substitution<'a> {
     /// Substitutes a TOML string that may use variables and secrets, and maps the result to the file.
     pub(super) fn interpolate_template(&mut self, text: &At<Arc<str>>) -> Option<(Template, SqlSourceMap)> {
         let positions = toml_string::value_source_map(&text.place, text.value.len());
-        self.interpolate_text(&text.value, positions)
+        self.interpolate_text(&text.value, positions, &[])
     }
 
-    /// Substitutes a text that may use variables and secrets. `positions` maps the text to its file.
-    pub(super) fn interpolate_text(
+    /// Substitutes SQL that may use variables and secrets. Line ends become LF, and comments stay as they are written.
+    /// `positions` maps the text to its file.
+    pub(super) fn interpolate_sql(
         &mut self,
         text: &Arc<str>,
         positions: SqlSourceMap,
     ) -> Option<(Template, SqlSourceMap)> {
+        let (text, positions) = positions.with_unix_line_ends(text);
+        let comments = if text.contains("${") { sql::comment_spans(&text) } else { Vec::new() };
+        self.interpolate_text(&text, positions, &comments)
+    }
+
+    /// Substitutes a text that may use variables and secrets, except for the spans in `verbatim`. `positions` maps the
+    /// text to its file.
+    fn interpolate_text(
+        &mut self,
+        text: &Arc<str>,
+        positions: SqlSourceMap,
+        verbatim: &[Span],
+    ) -> Option<(Template, SqlSourceMap)> {
         if !text.contains("${") {
             return Some((Template::new(Arc::clone(text)), positions));
         }
-        let expanded = self.expand(text, &positions)?;
+        let expanded = self.expand(text, &positions, verbatim)?;
         Some((Template::new(expanded.template), expanded.positions))
     }
 
@@ -119,8 +136,9 @@ impl<'a> Substitution<'a> {
             .collect()
     }
 
-    /// Expands every reference and escape in `text`. Returns `None` if one of them has a problem.
-    fn expand(&mut self, text: &str, positions: &SqlSourceMap) -> Option<ExpandedText> {
+    /// Expands every reference and escape in `text` outside the spans in `verbatim`. Returns `None` if one of them has a
+    /// problem.
+    fn expand(&mut self, text: &str, positions: &SqlSourceMap, verbatim: &[Span]) -> Option<ExpandedText> {
         let mut expanded = ExpandedText {
             text: String::new(),
             template: String::new(),
@@ -129,7 +147,7 @@ impl<'a> Substitution<'a> {
             positions: SqlSourceMap::empty(std::sync::Arc::clone(&positions.source)),
         };
         let mut is_valid = true;
-        for (part, span) in split_into_parts(text) {
+        for (part, span) in split_outside(text, verbatim) {
             match self.resolve_part(&part) {
                 Ok(PartValue::Verbatim(piece)) => expanded.push_verbatim(piece, positions, &span),
                 Ok(PartValue::Literal(value)) => expanded.push_literal(&value, positions, &span),
@@ -289,6 +307,24 @@ enum TextPart<'t> {
     Reference(&'t str),
     /// A `${` that is not closed.
     Unclosed,
+}
+
+/// Returns the parts of a text with their spans. The spans in `verbatim`, which are in order, are text.
+fn split_outside<'t>(text: &'t str, verbatim: &[Span]) -> Vec<(TextPart<'t>, Span)> {
+    let mut parts = Vec::new();
+    let mut at: usize = 0;
+    for span in verbatim.iter().chain(std::iter::once(&(text.len()..text.len()))) {
+        let start = at;
+        let before = text.get(start..span.start).unwrap_or_default();
+        let shifted = |part: Span| start.saturating_add(part.start)..start.saturating_add(part.end);
+        parts.extend(split_into_parts(before).map(|(part, place)| (part, shifted(place))));
+        let inside = text.get(span.clone()).unwrap_or_default();
+        if !inside.is_empty() {
+            parts.push((TextPart::Text(inside), span.clone()));
+        }
+        at = span.end;
+    }
+    parts
 }
 
 /// Returns the parts of a text with their spans.

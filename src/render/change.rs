@@ -3,7 +3,7 @@
 use super::{
     Paint, PlanContext, RunFlags,
     sql_diff::{self, DiffLine},
-    words::{explain_block, headline, headline_covers, note_text, reason_text, symbol},
+    words::{BlockSetting, explain_block, headline, headline_covers, note_text, reason_text, symbol},
 };
 use crate::{
     diff::{Action, Change, Note, Reason},
@@ -83,7 +83,8 @@ fn rendered_change(
     let head = match (&change.action, headline(address, change, context)) {
         (_, Some(head)) => head,
         (Action::Blocked { by }, None) => {
-            let mut choices = by.iter().map(|by| explain_block(by, address, change, flags));
+            let setting = BlockSetting { flags, role: context.role_of(address) };
+            let mut choices = by.iter().map(|by| explain_block(by, address, change, setting));
             let first = choices.next();
             for choice in first.iter().flat_map(|first| &first.options) {
                 details.push(ChangeDetail::Prose(choice.clone()));

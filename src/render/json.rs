@@ -60,7 +60,7 @@ fn edges_json(graph: &Graph) -> Value {
         let mut value = json!({ "from": edge.from, "to": edge.to, "inferred": false });
         if let (EdgeReason::Inferred { object, .. }, Value::Object(fields)) = (&edge.reason, &mut value) {
             fields.insert("inferred".to_owned(), json!(true));
-            fields.insert("object".to_owned(), json!(object.to_string()));
+            fields.insert("object".to_owned(), json!(object.quoted_name()));
         }
         line_index.add_place(&mut value, graph.place_of_edge(edge).as_ref());
         value

@@ -4,7 +4,10 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use crate::resource::Address;
+use crate::{
+    resource::Address,
+    sql::{Analysis, ObjectKind, StatementClass, StatementKind, Usage},
+};
 
 /// Facts that are shown with a plan.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
@@ -19,6 +22,9 @@ pub struct PlanContext {
     /// The service's clock when the snapshot was read (RFC 3339). Ages are counted from it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub service_time: Option<String>,
+    /// What each statement of the plan is, by address.
+    #[serde(skip)]
+    pub roles: BTreeMap<Address, StatementRole>,
     /// The interrupted run that left its journal open, if any.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub interrupted: Option<InterruptedRun>,
@@ -33,6 +39,47 @@ pub struct DeclaredPlacement {
     /// The principal that it runs as.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub principal: Option<String>,
+}
+
+/// What a statement is, as far as the words of a plan depend on it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StatementRole {
+    /// It reads and writes rows until it is stopped or its sources end.
+    Job,
+    /// It writes rows that its SQL contains, and completes.
+    WritesConstants,
+    /// It creates a table and fills it until it is stopped.
+    TableJob,
+    /// It creates an object.
+    Creates,
+    /// It changes an object of this kind.
+    Alters(ObjectKind),
+    /// It drops an object.
+    Drops,
+}
+
+impl StatementRole {
+    /// Returns whether the statement reads rows until it is stopped, so that it has offsets, state and readers.
+    pub(super) fn reads_rows(self) -> bool {
+        matches!(self, StatementRole::Job | StatementRole::TableJob)
+    }
+
+    /// Returns the role of a statement from its SQL.
+    pub fn of(analysis: &Analysis) -> Self {
+        let altered = analysis.mentions.iter().find(|mention| mention.usage == Usage::Alters);
+        let drops = analysis.mentions.iter().any(|mention| mention.usage == Usage::Drops);
+        match analysis.kind.class() {
+            _ if analysis.kind == StatementKind::InsertValues => StatementRole::WritesConstants,
+            StatementClass::Job if analysis.is_bounded && analysis.reads_nothing() => StatementRole::WritesConstants,
+            StatementClass::Job | StatementClass::Unsupported(_) => StatementRole::Job,
+            StatementClass::TableJob => StatementRole::TableJob,
+            StatementClass::Definition => match altered {
+                Some(altered) => StatementRole::Alters(altered.kind),
+                None if drops => StatementRole::Drops,
+                None => StatementRole::Creates,
+            },
+        }
+    }
 }
 
 /// The current usage of a pool.
@@ -64,6 +111,11 @@ impl PlanContext {
         let principal = placement.principal.as_ref().map(|principal| format!("principal {principal}"));
         let parts: Vec<String> = pool.into_iter().chain(principal).collect();
         if parts.is_empty() { String::new() } else { format!(" · {}", parts.join(", ")) }
+    }
+
+    /// Returns what a statement is. A statement that is not known counts as a job.
+    pub(super) fn role_of(&self, address: &Address) -> StatementRole {
+        self.roles.get(address).copied().unwrap_or(StatementRole::Job)
     }
 
     /// Returns the key of the pool with this id, or the text itself if there is no such pool.

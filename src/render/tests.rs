@@ -68,6 +68,7 @@ fn sample_context() -> PlanContext {
         ]),
         service_time: Some("2026-01-02T12:00:00Z".to_owned()),
         interrupted: None,
+        roles: BTreeMap::new(),
         placements: BTreeMap::from([(
             Address::statement("created"),
             DeclaredPlacement { pool: Some("main".to_owned()), principal: Some("sa-abc123".to_owned()) },
@@ -215,6 +216,8 @@ fn every_block() -> Plan {
             "pools.moved",
             Block::PoolFieldImmutable { field: text("region"), live: text("us-east-1"), desired: text("eu-west-1") },
         ),
+        ("pools.elsewhere", Block::PoolElsewhere { id: text("lfcp-3"), cloud: text("AWS"), region: text("eu-west-1") }),
+        ("pools.renamed", Block::LooksLikeRename { from: Address::pool("main"), to: Address::pool("renamed") }),
         ("statements.cannot-stop", Block::CannotStop),
         ("statements.data-loss", Block::DataLoss { undo: template("DROP TABLE orders") }),
         ("statements.failed", Block::FailedPredecessor { detail: text("Table 'x' not found"), accept: accept() }),
@@ -230,6 +233,18 @@ fn every_block() -> Plan {
                 hints: BTreeMap::from([("theirs".to_owned(), "partition:0,offset:7".to_owned())]),
                 accept: accept(),
             },
+        ),
+        (
+            "statements.gone-sink",
+            Block::GoneWithUnknownSink {
+                sink: "lake.theirs".to_owned(),
+                hints: BTreeMap::from([("orders".to_owned(), "partition:0,offset:7".to_owned())]),
+                accept: accept(),
+            },
+        ),
+        (
+            "statements.gone-starts",
+            Block::GoneWithStartupOption { source: "orders".to_owned(), hints: BTreeMap::new(), accept: accept() },
         ),
         ("statements.gone-several", Block::GoneWithSeveralSources { hints, accept: accept() }),
         ("statements.if-not-exists", Block::IfNotExists),
@@ -655,6 +670,133 @@ fn a_markdown_comment_keeps_its_limit_and_names_what_is_left_out() {
         text.contains("Omitted to keep this comment short") && text.contains("more. `floe plan` shows everything.")
     );
     assert_eq!(text.matches("<details").count(), text.matches("</details>").count());
+}
+
+#[test]
+fn a_markdown_comment_cuts_sql_before_headings_reasons_and_options() {
+    let long_line = format!("INSERT INTO t SELECT {} FROM s", "x, ".repeat(50_000));
+    let many_lines: String = (0..5_000).map(|at| format!("-- line {at}\n")).collect();
+    let changed = |before: String, after: String| {
+        let reason = Reason::SqlChanged { before: template(&before), after: template(&after) };
+        let accept = restart_consent();
+        Change::new(
+            Action::Blocked { by: vec![Block::LosesOffsets { stateful_construct: None, accept }] },
+            vec![reason],
+        )
+    };
+    let all_new = |text: &str| text.replace("line", "other").replace("x, ", "y, ");
+    let plan = plan_of([
+        ("statements.first", changed(many_lines.clone(), all_new(&many_lines))),
+        ("statements.line", changed(long_line.clone(), all_new(&long_line))),
+        ("statements.other", changed(many_lines.clone(), all_new(&many_lines))),
+    ]);
+    let (context, style) = (sample_context(), Style::default());
+    let text = super::plan_markdown(&PlanView {
+        plan: &plan,
+        context: &context,
+        command: "plan",
+        run_flags: &RunFlags::default(),
+        verbose: false,
+        style,
+    });
+    assert!(text.chars().count() < 60_000, "{}", text.chars().count());
+    for key in ["first", "line", "other"] {
+        assert!(text.contains(&format!("<b>statements.{key}</b> BLOCKED: its SQL changed")), "{key}");
+    }
+    assert_eq!(text.matches("`accept = \"restart:3f2a9c\"`").count(), 3);
+    assert!(text.contains("The SQL is cut") && !text.contains("Omitted"), "{}", text.len());
+    assert_eq!(text.matches("```").count() % 2, 0);
+}
+
+/// Texts of statements, one for each role, with the word that only its role may use.
+const STATEMENTS_BY_ROLE: [&str; 8] = [
+    "INSERT INTO t SELECT x FROM s",
+    "EXECUTE STATEMENT SET BEGIN INSERT INTO t VALUES (1); END",
+    "INSERT INTO t VALUES (1)",
+    "CREATE TABLE t AS SELECT x FROM s",
+    "CREATE TABLE t (x INT)",
+    "ALTER TABLE t ADD (y INT)",
+    "ALTER MODEL m SET ('a' = 'b')",
+    "DROP TABLE t",
+];
+
+#[test]
+fn every_action_is_worded_for_every_kind_of_statement() {
+    let undo = || Some(template("DROP TABLE t"));
+    let replace = |strategy| Action::Replace { strategy, from: Some(Generation(1)), to: Generation(2) };
+    let remain =
+        |action| Change::new(action, vec![Reason::NotDeclared]).with_note(Note::ObjectsRemain { objects: vec![] });
+    let again = |action| Change::new(action, vec![]).with_note(Note::OutputRepeated { keyed: Some(false) });
+    let changes = [
+        Change::new(Action::Delete { undo: None }, vec![Reason::NotDeclared]),
+        Change::new(Action::Delete { undo: undo() }, vec![Reason::NotDeclared]),
+        remain(Action::Forget),
+        Change::new(Action::Stop, vec![]),
+        Change::new(Action::resume(PlacementChange::default(), RecordedSettings::Declared), vec![]),
+        Change::new(Action::restart(PlacementChange::default()), vec![]),
+        again(replace(Strategy::Restart)),
+        again(replace(Strategy::FromSources)),
+        Change::new(replace(Strategy::NeverRan), vec![]),
+    ];
+    let mut drawn = String::new();
+    for sql in STATEMENTS_BY_ROLE {
+        let plan = plan_of([]);
+        let mut plan = Plan { unchanged: 0, foreign: 0, ..plan };
+        let mut context = PlanContext::default();
+        for (number, change) in changes.iter().enumerate() {
+            let address = Address::statement(format!("s{number}"));
+            context.roles.insert(address.clone(), StatementRole::of(&crate::sql::analyze(sql)));
+            plan.changes.insert(address, change.clone());
+        }
+        let style = Style { width: 120, color: false };
+        let view = PlanView {
+            plan: &plan,
+            context: &context,
+            command: "plan",
+            run_flags: &RunFlags::default(),
+            verbose: false,
+            style,
+        };
+        let text = plan_text(&view);
+        let lines = text.lines().filter(|line| line.starts_with("  ")).collect::<Vec<_>>().join("\n");
+        let is_job = sql.contains("FROM s");
+        for words in ["offsets", "its sources", "Readers of", "readers see"] {
+            assert!(is_job || !lines.contains(words), "{sql}: {words}\n{lines}");
+        }
+        assert!(!lines.contains(": ."), "{sql}\n{lines}");
+        drawn.push_str(&format!("{sql}\n{lines}\n\n"));
+    }
+    assert!(drawn.contains("The table keeps this change.") && drawn.contains("The model keeps this change."));
+    insta::assert_snapshot!(drawn);
+}
+
+#[test]
+fn a_blocked_statement_of_constants_has_no_sources() {
+    let accept = restart_consent();
+    let block = Block::LosesOffsets { stateful_construct: None, accept };
+    let reason =
+        Reason::SqlChanged { before: template("INSERT INTO t SELECT 1"), after: template("INSERT INTO t SELECT 2") };
+    let change = Change::new(Action::Blocked { by: vec![block] }, vec![reason])
+        .with_note(Note::OutputRepeated { keyed: Some(false) });
+    let plan = plan_of([("statements.rows", change)]);
+    let role = StatementRole::of(&crate::sql::analyze("INSERT INTO t SELECT 2"));
+    let context = PlanContext { roles: [(Address::statement("rows"), role)].into(), ..PlanContext::default() };
+    let style = Style { width: 200, color: false };
+    let view = PlanView {
+        plan: &plan,
+        context: &context,
+        command: "plan",
+        run_flags: &RunFlags::default(),
+        verbose: false,
+        style,
+    };
+    let text = plan_text(&view);
+    assert!(text.contains("the new version would write its rows again"), "{text}");
+    assert!(
+        text.contains("`accept = \"restart:3f2a9c\"` writes its rows again: appended rows are duplicated."),
+        "{text}"
+    );
+    assert!(!text.contains("sources"), "{text}");
 }
 
 #[test]

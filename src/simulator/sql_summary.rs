@@ -31,6 +31,9 @@ pub(super) struct StatementTraits {
     /// How the statement behaves when it starts.
     #[serde(rename = "sort")]
     pub(super) behavior: StatementBehavior,
+    /// Whether its queries come to an end, so that it becomes COMPLETED without being stopped.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(super) bounded: bool,
     /// The connections that the SQL names, `traits.connection_refs`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(super) connections: Vec<String>,
@@ -78,6 +81,7 @@ impl SqlSummary {
                 kind => kind.api_name().to_owned(),
             },
             behavior: behavior_of(analysis.kind),
+            bounded: analysis.is_bounded && behavior_of(analysis.kind).is_resumable(),
             connections: connections.filter_map(|it| it.name.last().cloned()).collect(),
         };
         SqlSummary {

@@ -1,8 +1,12 @@
 //! Turns a text into its analysis.
 
 use super::{
-    Mention, PlaintextSecret, SqlError, StatefulConstruct, StatementKind, script::Script, secrets::is_plaintext_secret,
-    statement::ParsedStatement,
+    Mention, PlaintextSecret, SqlError, StatefulConstruct, StatementKind, Usage,
+    hint_options::hint_options,
+    script::Script,
+    secrets::plaintext_secret_form,
+    statement::{ParsedStatement, is_session_setting},
+    table_clauses::TableClauses,
 };
 use crate::resource::Span;
 
@@ -34,31 +38,42 @@ pub struct Analysis {
     pub if_not_exists: bool,
     /// Where a hint (`/*+ OPTIONS(…) */`) or a `WITH` option sets `scan.startup.…`.
     pub startup_option: Option<Span>,
-    /// Whether hints bound every table that the statement reads (`scan.bounded.mode` with a value other than
-    /// `unbounded`).
+    /// Whether the queries of the statement come to an end: hints bound every table that they read
+    /// (`scan.bounded.mode` with a value other than `unbounded`), or they read none, and all their rows are constants.
     pub is_bounded: bool,
-    /// Whether the table takes upserts: the columns of a created table, or those that an `ALTER TABLE` adds, have a
-    /// primary key, or an option says `'changelog.mode' = 'upsert'`.
-    pub has_primary_key: bool,
+    /// Whether a query assigns rows to windows (`TUMBLE`, `HOP`, …).
+    pub has_window: bool,
+    /// What a `CREATE TABLE` or an `ALTER TABLE` says about the rows of its table.
+    pub table: TableClauses,
     /// The functions that computed columns and watermarks of a table call, without Flink's built-in functions. They
     /// must exist when the table is defined, and they run in the statements that read it.
     pub column_functions: Vec<Mention>,
-    /// Options that are named like a secret (`password`, `api-key`, …) and contain the value itself instead of a
-    /// reference. The value is never stored here.
+    /// Options that contain a secret itself instead of a reference: they are named like a secret (`password`, `api-key`,
+    /// …), or their value contains credentials. The value is never stored here.
     pub plaintext_secrets: Vec<PlaintextSecret>,
     /// The new name that `ALTER … RENAME TO` gives to the object. It exists once the statement has completed.
     pub renamed_to: Option<Mention>,
+}
+
+impl Analysis {
+    /// Returns whether the statement reads no table.
+    pub fn reads_nothing(&self) -> bool {
+        !self.mentions.iter().any(|mention| mention.usage == Usage::Reads)
+    }
 }
 
 /// Analyzes any text. This never fails: problems of the text are in `errors`, and constructs that are not understood
 /// are left out. Only `stateful_construct` is different: it is `None` only if the whole text is understood.
 pub fn analyze(text: &str) -> Analysis {
     let script = Script::new(text);
-    let (mut statement, kind, mut errors) = parse_statement(&script);
-    errors.extend(script.errors.iter().cloned());
+    let (mut statement, kind, other_statements) = parse_statement(&script);
+    let mut errors = script.errors.clone();
+    errors.extend(other_statements);
     errors.append(&mut statement.errors);
     errors.append(&mut statement.query.errors);
     errors.sort_by_key(|error| error.span.start);
+    // Of two errors at one place, the first is about the characters and the more exact one.
+    errors.dedup_by_key(|error| error.span.start);
     errors.truncate(MAX_ERRORS);
 
     let mut stateful_construct = statement.first_stateful_construct();
@@ -80,17 +95,23 @@ pub fn analyze(text: &str) -> Analysis {
         if_not_exists: statement.if_not_exists,
         startup_option,
         is_bounded,
-        has_primary_key: statement.has_primary_key || statement.declares_upserts(),
-        plaintext_secrets: plaintext_secrets(&statement),
+        has_window: !statement.query.windows.is_empty(),
+        table: statement.table,
+        plaintext_secrets: plaintext_secrets(&script, &statement),
         column_functions: std::mem::take(&mut statement.column_functions),
         renamed_to: statement.renamed_to.take(),
     }
 }
 
-/// Returns the options that contain a secret in plain text.
-pub(super) fn plaintext_secrets(statement: &ParsedStatement<'_, '_>) -> Vec<PlaintextSecret> {
-    let plaintext = statement.options.iter().filter(|pair| is_plaintext_secret(&pair.key, &pair.value));
-    plaintext.map(|pair| PlaintextSecret { option: pair.key.clone(), span: pair.value_span.clone() }).collect()
+/// Returns the options that contain a secret in plain text, in clauses and in hints.
+pub(super) fn plaintext_secrets(script: &Script<'_>, statement: &ParsedStatement<'_, '_>) -> Vec<PlaintextSecret> {
+    let in_hints = hint_options(script);
+    let options = statement.options.iter().chain(&in_hints);
+    let secrets = options.filter_map(|pair| {
+        let form = plaintext_secret_form(&pair.key, &pair.value)?;
+        Some(PlaintextSecret { option: pair.key.clone(), form, span: pair.value_span.clone() })
+    });
+    secrets.collect()
 }
 
 /// Recognizes the one statement of a text. If there are more statements, returns their errors as well.
@@ -112,12 +133,12 @@ pub(super) fn parse_statement<'s, 'a>(
 /// well.
 fn choose_statement(script: &Script<'_>) -> (Option<(usize, usize)>, Vec<SqlError>) {
     let statements = split_statements(script);
-    let is_session_setting = |&(start, _): &(usize, usize)| script.is_any_word(start, &["SET", "RESET", "USE"]);
+    let is_session_setting = |&(start, _): &(usize, usize)| is_session_setting(script, start);
     let chosen = statements.iter().copied().find(|range| !is_session_setting(range)).or(statements.first().copied());
     let mut errors = Vec::new();
     if statements.is_empty() && script.errors.is_empty() {
         let message = "this text contains no statement".to_owned();
-        errors.push(SqlError { message, span: 0..script.source().len() });
+        errors.push(SqlError { message, span: 0..script.source().len(), help: None });
     }
     let mut found_statement = false;
     for range in &statements {
@@ -129,7 +150,7 @@ fn choose_statement(script: &Script<'_>) -> (Option<(usize, usize)>, Vec<SqlErro
             found_statement = true;
             continue;
         };
-        errors.push(SqlError { message: message.to_owned(), span: script.token_span(range.0) });
+        errors.push(SqlError { message: message.to_owned(), span: script.token_span(range.0), help: None });
     }
     (chosen, errors)
 }

@@ -21,6 +21,12 @@ pub(super) fn is_built_in_function(name: &str) -> bool {
         || calls_external_service(name)
 }
 
+/// Returns whether `name`, in any case, is a function that is called without brackets. Flink resolves such a name to the
+/// function even if a table has a column of that name.
+pub(super) fn is_niladic_function(name: &str) -> bool {
+    NILADIC_FUNCTIONS.contains(name)
+}
+
 /// Returns whether `name`, in any case, is a window function: `TUMBLE(…)` in `FROM` or `GROUP BY`, or one of its
 /// auxiliary functions.
 pub(super) fn is_window_function(name: &str) -> bool {
@@ -90,6 +96,14 @@ static SCALAR_FUNCTIONS: WordSet<180> = WordSet::new([
     "TAN", "TANH", "TIMESTAMPADD", "TIMESTAMPDIFF", "TO_BASE64", "TO_DATE", "TO_TIMESTAMP", "TO_TIMESTAMP_LTZ",
     "TRANSLATE", "TRIM", "TRUNCATE", "TRY_CAST", "TRY_PARSE_JSON", "TYPEOF", "UNHEX", "UNIX_TIMESTAMP", "UNNEST",
     "UPPER", "URL_DECODE", "URL_ENCODE", "USER", "UUID", "WEEK", "YEAR",
+]);
+
+/// Functions that are called without brackets. All but `PI` are reserved words.
+#[rustfmt::skip]
+static NILADIC_FUNCTIONS: WordSet<15> = WordSet::new([
+    "CURRENT_CATALOG", "CURRENT_DATE", "CURRENT_DEFAULT_TRANSFORM_GROUP", "CURRENT_PATH", "CURRENT_ROLE",
+    "CURRENT_SCHEMA", "CURRENT_TIME", "CURRENT_TIMESTAMP", "CURRENT_USER", "LOCALTIME", "LOCALTIMESTAMP", "PI",
+    "SESSION_USER", "SYSTEM_USER", "USER",
 ]);
 
 /// Window functions and their auxiliary functions.

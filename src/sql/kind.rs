@@ -127,7 +127,7 @@ impl StatementKind {
             StatementKind::DropCatalog => "DROP_CATALOG",
             StatementKind::DropMaterializedTable => "DROP_MATERIALIZED_TABLE",
             StatementKind::InsertInto | StatementKind::InsertValues => "INSERT_INTO",
-            StatementKind::StatementSet => "STATEMENT_SET",
+            StatementKind::StatementSet => "EXECUTE_STATEMENT_SET",
             StatementKind::Select => "SELECT",
             StatementKind::Show => "SHOW",
             StatementKind::Describe => "DESCRIBE",

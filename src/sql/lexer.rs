@@ -62,6 +62,24 @@ pub(super) fn lex(text: &str) -> Vec<Token> {
     tokens
 }
 
+/// Returns where the comments of `text` are, in order, each with the white space around it. A comment that is never
+/// closed ends with the text.
+pub fn comment_spans(text: &str) -> Vec<Span> {
+    let is_open_comment = |token: &Token| {
+        let written = token.text(text);
+        token.kind == TokenKind::Invalid && written.starts_with("/*") && !written.starts_with("/*+")
+    };
+    let mut comments = Vec::new();
+    let mut end = 0;
+    for token in lex(text).iter().filter(|token| !is_open_comment(token)) {
+        comments.push(end..token.start);
+        end = token.end;
+    }
+    comments.push(end..text.len());
+    comments.retain(|span| text.get(span.clone()).is_some_and(|between| !between.trim().is_empty()));
+    comments
+}
+
 /// The state of a lexer inside one text.
 struct Lexer<'a> {
     /// The text as bytes.
@@ -261,7 +279,9 @@ impl Lexer<'_> {
             Some(byte) if byte < 0x80 => usize::from(is_word_byte(byte)),
             Some(_) => {
                 let next = self.text.get(self.position..).and_then(|rest| rest.chars().next());
-                next.filter(|c| c.is_alphanumeric()).map_or(0, char::len_utf8)
+                // Flink's lexer counts everything in this range as a letter, such as combining accents.
+                let is_letter = |c: &char| c.is_alphanumeric() || ('\u{100}'..='\u{1fff}').contains(c);
+                next.filter(is_letter).map_or(0, char::len_utf8)
             }
             None => 0,
         }
@@ -406,6 +426,14 @@ mod tests {
         let text = "pre_${secret.a b}x '${secret.y}' `${z}`";
         assert_eq!(tokens(text)[0], (TokenKind::Word, "pre_${secret.a b}x"));
         assert_eq!(tokens(text).len(), 3);
+    }
+
+    #[test]
+    fn comments_are_found_outside_strings_names_and_hints() {
+        let text = "-- a\nSELECT 'x -- b', `/* c */` /*+ h */ FROM t /* d */ WHERE // e\n y /* f";
+        let found: Vec<_> = comment_spans(text).into_iter().map(|span| text[span].trim().to_owned()).collect();
+        assert_eq!(found, ["-- a", "/* d */", "// e", "/* f"]);
+        assert!(comment_spans("").is_empty());
     }
 
     #[test]

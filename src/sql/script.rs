@@ -2,8 +2,10 @@
 
 use super::{
     SqlError,
+    characters::character_errors,
     lexer::{Token, TokenKind, lex, string_literal_value, unquote_identifier},
     normalize::is_valid_unquoted,
+    work::count_steps,
 };
 use crate::resource::Span;
 
@@ -50,6 +52,7 @@ impl<'a> Script<'a> {
         let mut script =
             Script { text, partners: vec![None; tokens.len()], tokens, hints, errors: Vec::new(), is_too_deep: false };
         script.report_invalid_tokens();
+        script.errors.extend(character_errors(&script.tokens, text));
         script.pair_brackets();
         script.errors.sort_by_key(|error| error.span.start);
         script
@@ -65,19 +68,25 @@ impl<'a> Script<'a> {
         self.tokens.len()
     }
 
+    /// Returns the token at `at`.
+    fn token(&self, at: usize) -> Option<&Token> {
+        count_steps(1);
+        self.tokens.get(at)
+    }
+
     /// Returns the bytes of the token at `at`. Empty past the end.
     pub fn token_text(&self, at: usize) -> &'a str {
-        self.tokens.get(at).map(|token| token.text(self.text)).unwrap_or_default()
+        self.token(at).map(|token| token.text(self.text)).unwrap_or_default()
     }
 
     /// Returns the kind of the token at `at`.
     pub fn token_kind(&self, at: usize) -> Option<TokenKind> {
-        self.tokens.get(at).map(|token| token.kind)
+        self.token(at).map(|token| token.kind)
     }
 
     /// Returns the range of the token at `at`. Past the end, the end of the text.
     pub fn token_span(&self, at: usize) -> Span {
-        self.tokens.get(at).map_or(self.text.len()..self.text.len(), Token::span)
+        self.token(at).map_or(self.text.len()..self.text.len(), Token::span)
     }
 
     /// Returns the range from the token at `first` to the token at `last`.
@@ -89,7 +98,7 @@ impl<'a> Script<'a> {
     /// Returns whether the token at `at` is the bare word `word`, in any case. Unneeded quotes are ignored, as in the
     /// normal form of the text.
     pub fn is_word(&self, at: usize, word: &str) -> bool {
-        self.tokens.get(at).is_some_and(|token| match token.kind {
+        self.token(at).is_some_and(|token| match token.kind {
             TokenKind::ReservedWord => token.keyword == word,
             // Recognizers pass words in upper case, except for column names.
             TokenKind::Word => {
@@ -104,7 +113,7 @@ impl<'a> Script<'a> {
 
     /// Returns the word at `at` if it is not reserved and has no quotes or unneeded ones.
     pub fn unreserved_word(&self, at: usize) -> Option<&'a str> {
-        let token = self.tokens.get(at)?;
+        let token = self.token(at)?;
         let written = token.text(self.text);
         match token.kind {
             TokenKind::Word => Some(written),
@@ -118,7 +127,7 @@ impl<'a> Script<'a> {
 
     /// Returns the reserved word at `at` in upper case. Empty if there is none.
     pub fn reserved_word(&self, at: usize) -> &'static str {
-        self.tokens.get(at).map_or("", |token| token.keyword)
+        self.token(at).map_or("", |token| token.keyword)
     }
 
     /// Returns whether the tokens from `at` on are these bare words.
@@ -195,7 +204,8 @@ impl<'a> Script<'a> {
         (self.token_kind(at) == Some(TokenKind::StringLiteral)).then(|| string_literal_value(self.token_text(at)))
     }
 
-    /// Returns the first token from `at` on, before `end` and outside all brackets, that satisfies `predicate`.
+    /// Returns the first token from `at` on, before `end` and outside all brackets, that satisfies `predicate`. After
+    /// a bracket that is not closed before `end`, nothing is outside all brackets.
     pub fn find_at_top_level(
         &self,
         mut at: usize,
@@ -208,10 +218,30 @@ impl<'a> Script<'a> {
             }
             at = match self.partners.get(at) {
                 Some(Some(partner)) if *partner > at => partner + 1,
+                _ if self.is_opening_bracket(at) => return None,
                 _ => at + 1,
             };
         }
         None
+    }
+
+    /// Returns where each item of the list between two tokens starts. Commas in brackets and in types such as
+    /// `MAP<STRING, INT>` separate no items. An empty list has one empty item.
+    pub fn list_items(&self, start: usize, end: usize) -> Vec<usize> {
+        let mut items = vec![start];
+        let (mut at, mut types) = (start, 0_usize);
+        while let Some(next) = self
+            .find_at_top_level(at, end, |script, at| [",", "<", ">"].iter().any(|symbol| script.is_symbol(at, symbol)))
+        {
+            match self.token_text(next) {
+                "," if types == 0 => items.push(next + 1),
+                "<" if next > start && self.is_any_word(next - 1, &["ARRAY", "MAP", "MULTISET", "ROW"]) => types += 1,
+                ">" => types = types.saturating_sub(1),
+                _ => {}
+            }
+            at = next + 1;
+        }
+        items
     }
 
     /// Adds an error for each invalid token.
@@ -229,7 +259,11 @@ impl<'a> Script<'a> {
                     opening.find('\'').map_or(1, |at| at + 1),
                 ),
             };
-            self.errors.push(SqlError { message: message.to_owned(), span: token.start..token.start + length });
+            self.errors.push(SqlError {
+                message: message.to_owned(),
+                span: token.start..token.start + length,
+                help: None,
+            });
         }
     }
 
@@ -250,7 +284,7 @@ impl<'a> Script<'a> {
                             "brackets nest deeper than {MAX_BRACKET_DEPTH} levels here: split the statement, for \
                              example with `WITH` or a view"
                         );
-                        self.errors.push(SqlError { message, span: self.token_span(at) });
+                        self.errors.push(SqlError { message, span: self.token_span(at), help: None });
                     }
                 }
                 closing @ (")" | "]" | "}") => found_stray |= self.close_bracket(&mut open, at, closing, found_stray),
@@ -261,7 +295,7 @@ impl<'a> Script<'a> {
         // it.
         if let Some(at) = open.pop().filter(|_| !found_stray) {
             let message = format!("this `{}` is never closed", self.token_text(at));
-            self.errors.push(SqlError { message, span: self.token_span(at) });
+            self.errors.push(SqlError { message, span: self.token_span(at), help: None });
         }
     }
 
@@ -282,7 +316,7 @@ impl<'a> Script<'a> {
                 }
                 None => format!("this `{closing}` closes nothing"),
             };
-            self.errors.push(SqlError { message, span: self.token_span(at) });
+            self.errors.push(SqlError { message, span: self.token_span(at), help: None });
         }
         true
     }

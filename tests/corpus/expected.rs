@@ -18,6 +18,8 @@ pub struct CorpusLine {
     pub kind: String,
     /// The objects that the statement should name, by role.
     pub objects: ObjectsByRole,
+    /// The parts of each name, by role.
+    pub parts: BTreeMap<String, Vec<Vec<String>>>,
 }
 
 /// Returns the statements of a corpus file. Lines that are not valid are skipped.
@@ -29,26 +31,37 @@ pub fn parse_lines(text: &str) -> Vec<CorpusLine> {
 fn parse_line(text: &str) -> Option<CorpusLine> {
     let value: Value = serde_json::from_str(text).ok()?;
     let field = |name: &str| value.get(name).and_then(Value::as_str).map(str::to_owned);
-    let objects = match value.get("gold") {
-        Some(Value::Object(gold)) => gold.iter().map(|(role, names)| (role.clone(), name_set(names))).collect(),
-        _ => ObjectsByRole::new(),
+    let parts: BTreeMap<String, Vec<Vec<String>>> = match value.get("gold") {
+        Some(Value::Object(gold)) => gold.iter().map(|(role, names)| (role.clone(), names_in(names))).collect(),
+        _ => BTreeMap::new(),
     };
+    let joined = |names: &Vec<Vec<String>>| names.iter().map(|name| name.join(".")).collect();
+    let objects = parts.iter().map(|(role, names)| (role.clone(), joined(names))).collect();
     Some(CorpusLine {
         id: field("id").unwrap_or_default(),
         sql: field("sql")?,
         kind: field("flink_kind").or(field("kind")).unwrap_or_default(),
         objects,
+        parts,
     })
 }
 
 /// Returns the names of one role, given as strings or as arrays of parts.
-fn name_set(names: &Value) -> BTreeSet<String> {
+fn names_in(names: &Value) -> Vec<Vec<String>> {
     let name = |name: &Value| match name {
-        Value::String(whole) => Some(whole.clone()),
-        Value::Array(parts) => Some(parts.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(".")),
+        Value::String(whole) => Some(vec![whole.clone()]),
+        Value::Array(parts) => Some(parts.iter().filter_map(Value::as_str).map(str::to_owned).collect()),
         _ => None,
     };
     names.as_array().map(|names| names.iter().filter_map(name).collect()).unwrap_or_default()
+}
+
+impl CorpusLine {
+    /// Returns the expected objects, without roles that have no names.
+    pub fn expected_objects(&self) -> ObjectsByRole {
+        let named = self.objects.iter().filter(|(_, names)| !names.is_empty());
+        named.map(|(role, names)| (role.clone(), names.clone())).collect()
+    }
 }
 
 /// Returns whether Flink's node class, or a kind written by hand, stands for `kind`.

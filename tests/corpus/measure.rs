@@ -26,7 +26,9 @@ pub fn measure_valid(text: &str, verbose: bool) -> Vec<CorpusScore> {
         score(measurement, &lines, verbose, is_correct)
     };
     vec![
-        score_lines("objects", &|line, reading| mentioned_objects(line, reading, false) == line.expected_objects()),
+        score_lines("objects", &|line, reading| {
+            mentioned_objects(&line.sql, reading, false) == line.expected_objects()
+        }),
         score_lines("kind", &|line, reading| is_kind(&line.kind, reading.kind)),
         score_lines("no errors, except for a missing END", &|line, reading| {
             line.kind == "SqlBeginStatementSet" || reading.errors.is_empty()
@@ -48,7 +50,7 @@ pub fn measure_confluent(text: &str, verbose: bool) -> Vec<CorpusScore> {
     let score_lines = |what, right: &dyn Fn(&CorpusLine, &Analysis) -> bool| score(what, &lines, verbose, right);
     vec![
         score_lines("objects", &|line, reading| {
-            let mut found = mentioned_objects(line, reading, true);
+            let mut found = mentioned_objects(&line.sql, reading, true);
             // Functions are only expected if a clause names them.
             if !line.objects.contains_key("functions") {
                 found.remove("functions");
@@ -97,7 +99,7 @@ fn score(
                 line.id,
                 line.kind,
                 line.sql,
-                mentioned_objects(line, &analysis, true)
+                mentioned_objects(&line.sql, &analysis, true)
             );
             println!(
                 "  kind {:?}, state {:?}, errors {:?}\n",
@@ -108,23 +110,13 @@ fn score(
     CorpusScore { measurement, correct: count, total: lines.len() }
 }
 
-impl CorpusLine {
-    /// Returns the expected objects, without roles that have no names.
-    fn expected_objects(&self) -> ObjectsByRole {
-        self.objects
-            .iter()
-            .filter(|(_, names)| !names.is_empty())
-            .map(|(role, names)| (role.clone(), names.clone()))
-            .collect()
-    }
-}
-
-/// Returns the objects of an analysis by the role names of the corpus. Flink's own tree has no names in literals, so
-/// these are included only on request.
-fn mentioned_objects(line: &CorpusLine, analysis: &Analysis, with_literals: bool) -> ObjectsByRole {
+/// Returns the objects of an analysis by the role names of the corpus. Flink's own tree has no names in literals and no
+/// agents, so these are included only on request.
+pub fn mentioned_objects(sql: &str, analysis: &Analysis, with_confluent: bool) -> ObjectsByRole {
     let mut objects = ObjectsByRole::new();
     for mention in &analysis.mentions {
-        if !with_literals && is_literal(line, mention) {
+        let is_unknown_to_flink = is_literal(sql, mention) || mention.kind == ObjectKind::Agent;
+        if !with_confluent && is_unknown_to_flink {
             continue;
         }
         let role = match (mention.usage, mention.kind) {
@@ -146,8 +138,8 @@ fn mentioned_objects(line: &CorpusLine, analysis: &Analysis, with_literals: bool
 }
 
 /// Returns whether the name of a mention is in a literal.
-fn is_literal(line: &CorpusLine, mention: &Mention) -> bool {
-    line.sql.get(mention.span.clone()).is_some_and(|written| written.ends_with('\''))
+fn is_literal(sql: &str, mention: &Mention) -> bool {
+    sql.get(mention.span.clone()).is_some_and(|written| written.ends_with('\''))
 }
 
 /// Returns whether the text at each span, without quotes and white space, is the name.

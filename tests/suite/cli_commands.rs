@@ -175,6 +175,25 @@ fn secrets_are_redacted_where_the_service_quotes_them() {
 }
 
 #[test]
+fn validate_reports_the_join_of_a_view_for_each_job_that_reads_it() {
+    let text = "[project]\nname = \"p\"\n[environments.local]\nsimulator = true\n\
+                [statements.v]\nsql = \"CREATE VIEW v AS SELECT a.id FROM a JOIN b ON a.id = b.id\"\n\
+                [statements.u]\nsql = \"CREATE VIEW u AS SELECT id FROM v\"\n\
+                [statements.job]\nsql = \"INSERT INTO o SELECT id FROM u\"\n";
+    let project = project(text);
+    let ran = run_floe(project.path(), &["validate"]);
+    assert_eq!(ran.stderr.matches("FL101").count(), 1, "{}", ran.stderr);
+    assert!(ran.stderr.contains("JOIN b") && ran.stderr.contains("[statements.job]"), "{}", ran.stderr);
+    for setting in ["properties = { \"sql.state-ttl\" = \"1 d\" }\n", "allow = [\"FL101\"]\n"] {
+        write_floe_toml(project.path(), &format!("{text}{setting}"));
+        let ran = run_floe(project.path(), &["validate"]);
+        assert!(!ran.stderr.contains("FL101"), "{}", ran.stderr);
+    }
+    write_floe_toml(project.path(), text.split("[statements.job]").next().unwrap());
+    assert!(!run_floe(project.path(), &["validate"]).stderr.contains("FL101"));
+}
+
+#[test]
 fn validate_reports_an_invalid_scenario() {
     let text = HEAD.replace("simulator = true", "simulator = true\nscenario = \"scenario.json\"");
     let folder = project(&text);

@@ -215,6 +215,19 @@ async fn a_failed_job_is_reported_and_resumed_on_request() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_job_that_writes_only_constants_completes_and_is_not_started_again() {
+    let statements = "[statements.rows]\nsql = \"EXECUTE STATEMENT SET BEGIN INSERT INTO a VALUES (1); INSERT INTO b \
+                      SELECT 2; END;\"\n";
+    let mut project = TestProject::with_statements(statements);
+    project.converge().await;
+    tokio::time::sleep(Duration::from_secs(60)).await;
+    assert_eq!(project.phases()["rows"], "COMPLETED");
+    project.converge().await;
+    project.simulator.apply_out_of_band(OutOfBandChange::Purge("rows".into())).unwrap();
+    assert_eq!(project.plan().await.changes, [].into());
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_job_stopped_outside_is_reported_and_resumed_on_request() {
     let mut project = TestProject::with_statements(&table_and_job());
     project.converge().await;
@@ -230,13 +243,15 @@ async fn a_job_stopped_outside_is_reported_and_resumed_on_request() {
 
 #[tokio::test(start_paused = true)]
 async fn a_job_deleted_outside_restarts_from_its_offsets_or_is_blocked_without_them() {
-    let stopped = format!("{}stopped = true\n", table_and_job());
-    let mut project = TestProject::with_statements(&table_and_job());
+    let sink = "[statements.target]\nsql = \"CREATE TABLE target (id STRING, price INT)\"\n";
+    let statements = format!("{sink}{}", table_and_job());
+    let stopped = format!("{statements}stopped = true\n");
+    let mut project = TestProject::with_statements(&statements);
     project.converge().await;
     project.declare(&stopped);
     project.converge().await;
     project.simulator.apply_out_of_band(OutOfBandChange::Purge("copy".into())).unwrap();
-    project.declare(&table_and_job());
+    project.declare(&statements);
     let run = project.converge().await;
     assert!(matches!(planned_action(&run, "copy"), Action::Replace { strategy: Strategy::FromOffsets, .. }));
     assert_eq!(project.phases()["copy-g2"], "RUNNING");

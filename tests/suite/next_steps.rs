@@ -307,6 +307,33 @@ async fn a_deleted_job_restarts_from_the_hint_for_an_undeclared_source() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_deleted_job_restarts_from_the_hint_for_an_unknown_sink_or_a_startup_option() {
+    let sink = "[statements.target]\nsql = \"CREATE TABLE target (id STRING, price INT)\"\n";
+    let starts = TABLE.replace("INT)", "INT) WITH ('scan.startup.mode' = 'latest-offset')");
+    for statements in [format!("{TABLE}{COPY}"), format!("{sink}{starts}{COPY}")] {
+        let mut project = applied_project(&statements).await;
+        project.declare(&format!("{statements}stopped = true\n"));
+        project.converge().await;
+        change_outside(&project, OutOfBandChange::Purge("copy".into()));
+        project.declare(&statements);
+        let (Block::GoneWithUnknownSink { hints, .. } | Block::GoneWithStartupOption { hints, .. }) =
+            planned_block(&project, "statements.copy").await
+        else {
+            panic!("unexpected block")
+        };
+        let pasted = with_hints(&statements, &hints);
+        assert_ne!(pasted, statements);
+        project.declare(&pasted);
+        let Block::GoneWithoutOffsets { accept } = planned_block(&project, "statements.copy").await else {
+            panic!("unexpected block")
+        };
+        project.declare(&format!("{pasted}accept = \"{accept}\"\n"));
+        let run = project.converge().await;
+        assert_eq!(run.plan.changes[&statement("copy")].notes, [Note::StartsWhereSqlSays]);
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_deleted_job_restarts_from_the_hints_for_several_sources() {
     let mut project = applied_project(JOIN).await;
     project.declare(&format!("{JOIN}stopped = true\n"));

@@ -215,6 +215,28 @@ pub enum Block {
         /// The consent token for this change.
         accept: Consent,
     },
+    /// The job is gone, and the project does not say whether its sink takes upserts. The offsets are enough to resume
+    /// from only if it takes none.
+    #[serde(rename = "gone-into-unknown-sink")]
+    GoneWithUnknownSink {
+        /// The table that is not defined in the project.
+        sink: String,
+        /// The hint to paste, by topic. Empty if the SQL already says where it starts.
+        hints: BTreeMap<String, String>,
+        /// The consent token for this change.
+        accept: Consent,
+    },
+    /// The job is gone, and the definition of its source sets where readers start. Properties with offsets would have
+    /// no effect on such a table.
+    #[serde(rename = "gone-from-startup-option")]
+    GoneWithStartupOption {
+        /// The table or view whose definition sets the option.
+        source: String,
+        /// The hint to paste, by topic. Empty if the SQL already says where it starts.
+        hints: BTreeMap<String, String>,
+        /// The consent token for this change.
+        accept: Consent,
+    },
     /// The change cannot be decided while the resource is in a transitional phase.
     InMotion {
         /// The phase of the resource.
@@ -250,6 +272,15 @@ pub enum Block {
         live: String,
         /// The desired value of the field.
         desired: String,
+    },
+    /// The pool that is declared by its id is in another cloud or region than the environment.
+    PoolElsewhere {
+        /// The id of the pool.
+        id: String,
+        /// The cloud of the pool.
+        cloud: String,
+        /// The region of the pool.
+        region: String,
     },
     /// Statements that are not managed by this project run on the pool, or CFU are in use that none of its statements
     /// explains.
@@ -332,6 +363,8 @@ impl Block {
             | Block::GoneWithSeveralSources { accept, .. }
             | Block::GoneWithUnknownSource { accept, .. }
             | Block::Copy { accept, .. }
+            | Block::GoneWithUnknownSink { accept, .. }
+            | Block::GoneWithStartupOption { accept, .. }
             | Block::RecreatedOutside { if_deleted: AfterDeletion::ResubmitWithConsent(accept), .. } => Some(accept),
             _ => None,
         }

@@ -11,7 +11,7 @@ use crate::{
         suggest,
     },
     resource::{Problem, SourceFile, Span, Template},
-    sql::{self, Analysis, StatementClass, StatementKind},
+    sql::{self, Analysis, SqlError, StatementClass, StatementKind},
 };
 
 /// The maximum size in bytes of the SQL that the service accepts, according to its documentation.
@@ -46,12 +46,12 @@ pub(super) fn resolve_sql(
     let (template, source_map) = match (&layer.sql, &layer.sql_file) {
         (Some(sql), _) => {
             let positions = toml_string::value_source_map(&sql.place, sql.value.len());
-            context.substitution.interpolate_text(&sql.value, positions)?
+            context.substitution.interpolate_sql(&sql.value, positions)?
         }
         (None, Some(sql_file)) => {
             let sql_file = context.substitution.interpolate(sql_file)?;
             let source = read_sql_file(context, &sql_file)?;
-            context.substitution.interpolate_text(&source.text, SqlSourceMap::of_file(source.clone()))?
+            context.substitution.interpolate_sql(&source.text, SqlSourceMap::of_file(source.clone()))?
         }
         (None, None) => {
             if !layer.has_invalid_fields {
@@ -147,7 +147,7 @@ pub(super) fn check_sql(
     }
     let analysis = sql::analyze(&masked);
     for error in &analysis.errors {
-        context.problems.push(Problem::new(error.message.clone()).at(sql.source_map.locate(&error.span), "here"));
+        context.problems.push(sql_problem(error, &masked, &sql.source_map));
     }
     if !analysis.errors.is_empty() {
         return None;
@@ -174,6 +174,20 @@ pub(super) fn check_sql(
     };
     context.problems.push(problem);
     Some(analysis)
+}
+
+/// Returns the problem of an error in `text`. If a variable next to it is empty, the problem is about the variable.
+fn sql_problem(error: &SqlError, text: &str, source_map: &SqlSourceMap) -> Problem {
+    if let Some(reference) = source_map.blank_reference_next_to(text, &error.span) {
+        let written = reference.source.text.get(reference.span.clone()).unwrap_or_default();
+        let name = written.trim_start_matches("${").trim_end_matches('}');
+        return Problem::new(format!("variable `{name}` is empty, and {}", error.message))
+            .at(reference.clone(), "empty")
+            .help(format!("Give `{name}` a value, or remove the reference."));
+    }
+    let mut problem = Problem::new(error.message.clone()).at(source_map.locate(&error.span), "here");
+    problem.help.clone_from(&error.help);
+    problem
 }
 
 /// Returns whether a bare file may hold a statement of this kind: one that creates something or writes rows.

@@ -10,11 +10,11 @@ use super::{
 use crate::{
     manifest::{
         DeclaredStatement,
-        layer::{At, EnvironmentLayer, StatementLayer},
+        layer::{At, EnvironmentLayer, StatementLayer, toml_string},
         merge,
     },
     resource::{Address, FormerConsent, ResourceKind as AddressKind, SmallMap, SourceLocation, Statement, Template},
-    sql::{self, StatementClass},
+    sql::{self, Analysis, StatementClass, StatementKind},
 };
 
 /// Merges and checks the statement `key`. Set `is_bare` if only a bare `.sql` file declares it. Returns `None` if it
@@ -57,6 +57,7 @@ pub(in crate::manifest) fn check_statement(
         );
         context.problems.push(problem);
     }
+    check_stateful(context, &layer, analysis.as_ref());
     let mut reference_places = SmallMap::new();
     let pool = settings.pool.map(|pool| {
         reference_places.insert(Address::pool(pool.value.clone()), pool.place);
@@ -89,14 +90,32 @@ pub(in crate::manifest) fn check_statement(
         reference_places: reference_places.shrunk_to_fit(),
         secret_places,
         allow: settings.allow,
+        is_stateful_function: layer.stateful.is_some_and(|at| at.value),
         accept: settings.accept,
     })
 }
 
-/// Returns the locations of the values of properties whose keys look like those of secrets.
+/// Reports `stateful` on a statement that creates no function.
+fn check_stateful(context: &mut ValidationContext<'_>, layer: &StatementLayer, analysis: Option<&Analysis>) {
+    if let (Some(at), Some(analysis)) = (&layer.stateful, analysis)
+        && analysis.kind != StatementKind::CreateFunction
+    {
+        context.problems.push(
+            problem_at(at, "`stateful` is only for a `CREATE FUNCTION`", "creates no function").help(
+                "Remove it. floe finds the state of queries in their SQL, and takes a function for stateless unless \
+                 the statement that creates it says `stateful = true`.",
+            ),
+        );
+    }
+}
+
+/// Returns the locations of the values of properties that hold a secret, as far as the manifest shows it: by their
+/// keys, or by credentials in their values.
 fn secret_places(layer: &StatementLayer) -> SmallMap<SourceLocation> {
-    let named = layer.properties.iter().filter(|(key, _)| sql::is_sensitive_key(key));
-    named.map(|(key, property)| (key.clone(), property.value.place.clone())).collect()
+    let secrets = layer.properties.iter().filter(|(key, property)| {
+        sql::is_sensitive_key(key) || sql::plaintext_secret_form(key, &property.value.value).is_some()
+    });
+    secrets.map(|(key, property)| (key.clone(), property.value.place.clone())).collect()
 }
 
 /// Checks `[defaults]` on its own, without a statement.
@@ -133,7 +152,11 @@ pub(in crate::manifest) fn check_overlay(
 
 /// Returns the SQL in `undo`, and reports what is wrong with it.
 fn check_undo(context: &mut ValidationContext<'_>, key: &str, layer: &StatementLayer) -> Option<Template> {
-    let (template, source_map) = context.substitution.interpolate_template(layer.undo.as_ref()?)?;
+    let (template, source_map) = {
+        let undo = layer.undo.as_ref()?;
+        let positions = toml_string::value_source_map(&undo.place, undo.value.len());
+        context.substitution.interpolate_sql(&undo.value, positions)?
+    };
     let undo = ResolvedSql { template, source_map };
     check_sql(context, key, &undo, SqlPurpose::Undo);
     Some(undo.template)

@@ -118,6 +118,7 @@ fn read_defaults(fields: &mut TableFields<'_, '_, '_>) -> StatementLayer {
         ("undo", "Set it in the statement. Every definition has its own `undo`."),
         ("accept", "Set it in the statement. A consent covers one change of one statement."),
         ("depends_on", "Set it in the statement that has the dependency."),
+        ("stateful", "Set it in the statement that creates the function."),
         ("unset", "Remove the default itself. There is nothing below `[defaults]` to unset."),
         ("allow", "To allow a lint in the whole project, set `allow` in `[project]`."),
         ("variables", "Variables belong to an environment. Set `variables = { … }` in `[environments.<name>]`."),
@@ -160,6 +161,7 @@ fn read_statement(fields: &mut TableFields<'_, '_, '_>) -> Box<StatementLayer> {
         accept: fields.string_or_strings("accept"),
         depends_on: fields.strings("depends_on"),
         allow: fields.strings("allow"),
+        stateful: fields.boolean("stateful"),
         unset: fields.strings("unset").unwrap_or_default(),
         has_invalid_fields: fields.has_invalid_fields(),
         ..read_shared_fields(fields)

@@ -76,6 +76,8 @@ pub(in crate::manifest) struct StatementLayer {
     pub prevent_destroy: Field<bool>,
     /// The duration that the statement may take to reach its phase.
     pub timeout: Field<String>,
+    /// Whether the created function keeps state in the jobs that call it.
+    pub stateful: Field<bool>,
     /// The codes of the lints that are allowed for the statement.
     pub allow: Option<Vec<At<String>>>,
     /// The names of the fields to remove from the layer below.

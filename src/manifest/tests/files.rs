@@ -203,6 +203,25 @@ fn invalid_utf_8_is_reported_at_its_byte() {
     );
 }
 
+#[test]
+fn a_file_that_is_no_text_is_reported_with_its_character_and_byte() {
+    let utf_16: Vec<u8> = "CREATE TABLE a (x INT)".encode_utf16().flat_map(u16::to_le_bytes).collect();
+    for (bytes, place, help) in [
+        (utf_16.as_slice(), "byte 1 is U+0000", "UTF-16"),
+        (b"\0GITCRYPT\0\x8f\xff", "byte 0 is U+0000", "git-crypt unlock"),
+        (b"CREATE TABLE caf\xc3\xa9 (x\0 INT)", "byte 21 is U+0000", "UTF-8"),
+    ] {
+        let fixture = ProjectFixture::new("").with_file("statements/a.sql", bytes);
+        let message = "`statements/a.sql` is not a text file: it contains the character NUL (U+0000)";
+        fixture.assert_one_problem(message, &["\0"], help);
+        assert_eq!(fixture.problems()[0].locations[0].1, place);
+    }
+    // With a byte order mark, UTF-16 is not UTF-8 from its first byte on.
+    let with_mark: Vec<u8> = [0xff, 0xfe].into_iter().chain(utf_16).collect();
+    let fixture = ProjectFixture::new("").with_file("statements/a.sql", with_mark);
+    fixture.assert_one_problem("`statements/a.sql` is not UTF-8", &["\u{fffd}"], "Save the file as UTF-8.");
+}
+
 #[cfg(unix)]
 #[test]
 fn symlinks_are_followed_and_loops_terminate() {

@@ -106,7 +106,7 @@ proptest! {
         let manifest = BTreeMap::from([("v".to_owned(), value)]);
         let variables = Variables { manifest, ..Variables::default() };
         let mut substitution = Substitution::new(variables, ["k"].into());
-        let filled = substitution.interpolate_text(&source.text, SqlSourceMap::of_file(Arc::clone(&source)));
+        let filled = substitution.interpolate_sql(&source.text, SqlSourceMap::of_file(Arc::clone(&source)));
         prop_assert!(substitution.problems.is_empty(), "{}", format_problems(&substitution.problems));
         let (template, positions) = filled.unwrap();
         let secrets = Secrets::new(BTreeMap::from([("k".to_owned(), "s3cr3t".to_owned())]));

@@ -4,9 +4,53 @@ use super::*;
 
 #[test]
 fn sql_is_the_file_byte_for_byte() {
-    let sql = "-- über\r\nCREATE TABLE a (x INT)  ;\n\n";
+    let sql = "-- über\nCREATE\tTABLE a (x INT)  ;\r \n\n";
     let project = ProjectFixture::new("").with_file("statements/a.sql", sql).load();
     assert_eq!(project.statements["a"].spec.sql.as_str(), sql);
+}
+
+/// Returns the SQL and the undo of the statement `a` of a project.
+fn sql_and_undo(fixture: &ProjectFixture) -> (String, String) {
+    let statement = &fixture.load().statements["a"];
+    let undo = statement.spec.undo.as_ref().map(|undo| undo.as_str().to_owned());
+    (statement.spec.sql.as_str().to_owned(), undo.unwrap_or_default())
+}
+
+#[test]
+fn line_ends_of_windows_declare_the_same_sql() {
+    let sql = "CREATE TABLE a (x STRING COMMENT 'two\nlines', -- note\n  y INT);\n";
+    let windows = sql.replace('\n', "\r\n");
+    let file = |sql: &str| ProjectFixture::new("").with_file("statements/a.sql", sql);
+    assert_eq!(file(&windows).load().statements["a"].spec.sql.as_str(), sql);
+    for quotes in ["\"\"\"", "'''"] {
+        let with_line_end = |end: &str| {
+            let (sql, undo) = (sql.replace('\n', end), format!("DROP TABLE -- note{end}  a;{end}"));
+            let manifest = format!("[statements.a]\nsql = {quotes}{sql}{quotes}\nundo = {quotes}{undo}{quotes}\n");
+            sql_and_undo(&ProjectFixture::new(&manifest))
+        };
+        assert_eq!(with_line_end("\r\n"), (sql.to_owned(), "DROP TABLE -- note\n  a;\n".to_owned()));
+        assert_eq!(with_line_end("\r\n"), with_line_end("\n"));
+    }
+    // An escape in TOML says CR LF on purpose.
+    let escaped = ProjectFixture::new("[statements.a]\nsql = \"CREATE TABLE a (x STRING COMMENT 'b\\r\\nc')\"\n");
+    assert_eq!(sql_and_undo(&escaped).0, "CREATE TABLE a (x STRING COMMENT 'b\r\nc')");
+    // Problems are located in the file as it is.
+    file("CREATE TABLE a (x INT);\r\n\r\nDROP TABLE a")
+        .assert_problems(&[("a second statement starts here: give each statement its own entry", &["DROP"])]);
+}
+
+#[test]
+fn a_reserved_word_as_a_name_is_a_problem_at_its_place() {
+    ProjectFixture::new("").with_file("statements/a.sql", "CREATE TABLE order (id INT)").assert_one_problem(
+        "`order` is a reserved word, which is a name only in back-quotes",
+        &["order"],
+        "Write it in back-quotes: `order`.",
+    );
+    ProjectFixture::new("").with_file("statements/a.sql", "INSERT INTO my-table SELECT id FROM a").assert_one_problem(
+        "`-` cannot follow the name `my`",
+        &["-"],
+        "Write the name in back-quotes: `my-table`.",
+    );
 }
 
 #[test]

@@ -236,3 +236,15 @@ fn removed_blocks_of_declared_or_repeated_addresses_are_problems() {
     ProjectFixture::new("[[removed]]\naddress = \"statements.old\"\naccept = \"yes\"\n")
         .assert_problems(&[("`yes` is not a valid consent", &["\"yes\""])]);
 }
+
+#[test]
+fn stateful_is_read_and_allowed_only_for_a_function() {
+    let function = "[statements.f]\nsql = \"CREATE FUNCTION f AS 'x.F' USING JAR 'confluent-artifact://cfa-1'\"\n";
+    let is_stateful =
+        |entry: &str| ProjectFixture::new(&format!("{function}{entry}")).load().statements["f"].is_stateful_function;
+    assert!(is_stateful("stateful = true\n") && !is_stateful("stateful = false\n") && !is_stateful(""));
+    let invalid = statement("stateful = true").load_invalid();
+    assert_eq!(invalid.problems[0].message, "`stateful` is only for a `CREATE FUNCTION`");
+    let invalid = ProjectFixture::new("[defaults]\nstateful = true\n").load_invalid();
+    assert!(invalid.problems[0].help.as_ref().unwrap().contains("creates the function"));
+}

@@ -175,3 +175,58 @@ fn invalid_variable_names_are_errors() {
     project_with("\"CREATE TABLE t (x INT)\"", "\"my.table\" = \"t\"")
         .assert_problems(&[("`my.table` is not a valid variable name", &["\"my.table\""])]);
 }
+
+#[test]
+fn references_in_comments_are_not_substituted() {
+    for (sql, expected) in [
+        ("-- run with ${ENVIRONMENT}\nCREATE TABLE ${t} (x INT)", "-- run with ${ENVIRONMENT}\nCREATE TABLE a (x INT)"),
+        ("CREATE TABLE ${t} (x INT) /* ${secret.nope} $${ ${ */", "CREATE TABLE a (x INT) /* ${secret.nope} $${ ${ */"),
+        ("CREATE TABLE ${t} (x INT) // ${not closed", "CREATE TABLE a (x INT) // ${not closed"),
+        ("-- it's ${x}\nCREATE TABLE ${t} (x INT)", "-- it's ${x}\nCREATE TABLE a (x INT)"),
+        // These are no comments.
+        ("CREATE TABLE a (x INT COMMENT '-- ${t} /* ${t}')", "CREATE TABLE a (x INT COMMENT '-- a /* a')"),
+        ("CREATE TABLE `--${t}` (x INT)", "CREATE TABLE `--a` (x INT)"),
+        (
+            "CREATE VIEW a AS SELECT x FROM b /*+ OPTIONS('k'='${t}') */",
+            "CREATE VIEW a AS SELECT x FROM b /*+ OPTIONS('k'='a') */",
+        ),
+    ] {
+        let floe = "[project]\nname = \"t\"\n[environments.local]\nsimulator = true\nvariables = { t = \"a\" }\n[statements.a]\nsql_file = \"a.sql\"\n";
+        let project = ProjectFixture::from_manifest(floe).with_file("a.sql", sql).load();
+        assert_eq!(project.statements["a"].spec.sql.masked(), expected, "{sql}");
+    }
+    project_with("\"CREATE TABLE t (x INT) -- ${catlog}\"", "catalog = \"c\"").load();
+    // A property has no comments.
+    ProjectFixture::new(
+        "[statements.a]\nsql = \"CREATE TABLE t (x INT)\"\nproperties = { \"client.x\" = \"-- ${no}\" }\n",
+    )
+    .assert_problems(&[("variable `no` is not defined", &["${no}"])]);
+}
+
+#[test]
+fn an_empty_variable_in_place_of_a_name_is_the_problem() {
+    for (sql, reference) in [
+        ("INSERT INTO ${sink} SELECT x FROM s", "${sink}"),
+        ("INSERT INTO s SELECT x FROM ${sink}", "${sink}"),
+        ("INSERT INTO s SELECT x FROM ${sink} WHERE x > 1", "${sink}"),
+        ("INSERT INTO s SELECT x FROM db.${sink}", "${sink}"),
+        ("INSERT INTO s SELECT ${sink} FROM s", "${sink}"),
+        ("INSERT INTO s SELECT x FROM s WHERE x = ${sink}", "${sink}"),
+        ("INSERT INTO s SELECT x, ${sink} FROM s", "${sink}"),
+        ("CREATE TABLE ${sink} (x INT)", "${sink}"),
+        ("CREATE TABLE ${blank} (x INT)", "${blank}"),
+        ("DROP TABLE ${sink}", "${sink}"),
+    ] {
+        let problems = project_with(&format!("'{sql}'"), "sink = \"\", blank = \" \"").problems();
+        assert_eq!(problems.len(), 1, "{sql}: {}", format_problems(&problems));
+        let name = reference.trim_matches(['$', '{', '}']);
+        assert!(
+            problems[0].message.starts_with(&format!("variable `{name}` is empty, and ")),
+            "{}",
+            problems[0].message
+        );
+        assert_eq!(text_at(&problems[0].locations[0].0), reference);
+    }
+    // A variable may be empty where nothing is missing.
+    project_with("'CREATE TABLE t${sink} (x INT) ${sink}'", "sink = \"\"").load();
+}

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, fmt::Write};
 
-use super::{flow_name, node_label, node_subtitle};
+use super::labels::{flow_name, node_label, node_subtitle};
 use crate::graph::lineage::{Lineage, LineageEdgeKind, LineageNode, LineageNodeKind};
 
 /// Returns the lineage in the DOT language. Statements are boxes in their pool's cluster, objects are ellipses.

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{flow_name, object_kind_name};
+use super::labels::{flow_name, object_kind_name};
 use crate::{
     graph::lineage::{Lineage, LineageEdge, LineageNode, LineageNodeKind},
     render::place_json::LineIndex,
@@ -51,6 +51,6 @@ pub fn graph_json(lineage: &Lineage) -> Result<String, serde_json::Error> {
 fn node_id(node: &LineageNode) -> String {
     match node {
         LineageNode::Statement(address) => address.to_string(),
-        LineageNode::Object(object) => format!("{}:{object}", object_kind_name(object.kind)),
+        LineageNode::Object(object) => format!("{}:{}", object_kind_name(object.kind), object.quoted_name()),
     }
 }

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, fmt::Write};
 
-use super::{flow_name, node_label};
+use super::labels::{flow_name, node_label};
 use crate::graph::lineage::{Lineage, LineageEdgeKind, LineageNode, LineageNodeKind};
 
 /// Returns the lineage as a Mermaid flowchart. Statements are boxes in their pool's group, objects are rounded.

@@ -2,7 +2,7 @@
 
 use super::{
     super::{
-        Paint, PlanContext,
+        Paint, PlanContext, StatementRole,
         style::{sanitize, truncate},
     },
     block::{mentions_what_changed, what_changed_covers},
@@ -35,6 +35,7 @@ pub(in super::super) fn symbol(change: &Change) -> (&'static str, Paint) {
 /// Returns the headline of a change, which says what happens. `None` for `Inform`, whose headline is its first note,
 /// and for a block, whose headline is its cause.
 pub(in super::super) fn headline(address: &Address, change: &Change, context: &PlanContext) -> Option<String> {
+    let runs = context.role_of(address).reads_rows();
     Some(match &change.action {
         Action::Create { sql, name, generation } => match *generation {
             Generation::FIRST => format!("{}{}", sql_summary(sql), context.placement_suffix(address)),
@@ -49,22 +50,30 @@ pub(in super::super) fn headline(address: &Address, change: &Change, context: &P
             };
             format!("adopt `{name}` ({generation}), which has this project's labels. Nothing is sent.{retired}")
         }
-        Action::Stop => "stop, keeping its offsets and state".to_owned(),
-        Action::Resume { .. } => "resume where it stopped".to_owned(),
+        Action::Stop if runs => "stop, keeping its offsets and state".to_owned(),
+        Action::Stop => "stop before it takes effect".to_owned(),
+        Action::Resume { .. } if runs => "resume where it stopped".to_owned(),
+        Action::Resume { .. } => "resume, so that it takes effect".to_owned(),
         Action::UpdatePool { to } => pool_update_headline(to, change, context),
-        Action::Restart { .. } => {
+        Action::Restart { .. } if runs => {
             format!("{}: stop, move, resume (state is kept, short pause)", restart_causes(change, context))
         }
-        Action::Replace { strategy, from, to, .. } => replacement_headline(*strategy, *from, *to),
+        Action::Restart { .. } => {
+            format!("{}: stop, move, resume (it has not taken effect yet)", restart_causes(change, context))
+        }
+        Action::Replace { strategy, from, to, .. } => {
+            replacement_headline(*strategy, *from, *to, context.role_of(address))
+        }
         Action::FinishReplacement { to } => format!("finish the interrupted replacement: {to} takes over"),
         Action::RollBackReplacement { from } => {
             format!("roll back the interrupted replacement: delete {from}, resume its predecessor")
         }
-        Action::Delete { undo: Some(undo) } => format!("undo and delete: {}", truncate(&sanitize(undo.as_str()), 120)),
-        Action::Delete { undo: None } if address.kind == ResourceKind::Pool => "delete the pool".to_owned(),
-        Action::Delete { undo: None } => {
-            "stop and delete, keeping its offsets in the state. Readers of its output get no new rows.".to_owned()
+        Action::Delete { undo: Some(undo) } => {
+            let stop = if context.role_of(address) == StatementRole::TableJob { "stop, " } else { "" };
+            format!("{stop}undo and delete: {}", truncate(&sanitize(undo.as_str()), 120))
         }
+        Action::Delete { undo: None } if address.kind == ResourceKind::Pool => "delete the pool".to_owned(),
+        Action::Delete { undo: None } => deletion_headline(change, context.role_of(address)).to_owned(),
         Action::Forget => "forget: floe no longer manages it, and nothing is deleted".to_owned(),
         Action::Await { phase, .. } => format!("wait while it is {phase}"),
         Action::RecordSettings => "record settings that only floe reads. Nothing is sent.".to_owned(),
@@ -85,13 +94,32 @@ pub(in super::super) fn headline_covers(change: &Change, reason: &Reason) -> boo
     )
 }
 
+/// Returns the headline of a deletion without an `undo`, by what the statement is.
+fn deletion_headline(change: &Change, role: StatementRole) -> &'static str {
+    match role {
+        StatementRole::Job => {
+            "stop and delete, keeping its offsets in the state. Readers of its output get no new rows."
+        }
+        StatementRole::TableJob => {
+            "stop and delete, keeping its offsets in the state. Readers of its table get no new rows."
+        }
+        _ if change.reasons.contains(&Reason::LeftoverUndo) => "delete what is left of its interrupted `undo`",
+        StatementRole::WritesConstants => "delete its statement. The rows that it wrote remain.",
+        StatementRole::Creates | StatementRole::Alters(_) | StatementRole::Drops => {
+            "delete its statement, which never took effect"
+        }
+    }
+}
+
 /// Returns the headline of a replacement: the generations and how one replaces the other.
-fn replacement_headline(strategy: Strategy, from: Option<Generation>, to: Generation) -> String {
+fn replacement_headline(strategy: Strategy, from: Option<Generation>, to: Generation, role: StatementRole) -> String {
     let which = match from {
         Some(from) => format!("replace {from} → {to}"),
         None => format!("submit {to}"),
     };
     let how = match strategy {
+        Strategy::Restart | Strategy::FromSources if role == StatementRole::WritesConstants => "writing its rows again",
+        Strategy::Restart | Strategy::FromSources if !role.reads_rows() => "submitting it again",
         Strategy::Restart => "starting over from its sources",
         Strategy::NeverRan => "deleting the predecessor, which never took effect",
         Strategy::Redefine => "running the recorded undo first",
@@ -142,7 +170,7 @@ fn sql_summary(sql: &Template) -> String {
     let names = truncate(&names.join(", "), 60);
     match analysis.kind {
         _ if names.is_empty() => kind,
-        sql::StatementKind::StatementSet => format!("{kind} into {names}"),
+        sql::StatementKind::StatementSet => format!("STATEMENT SET into {names}"),
         _ => format!("{kind} {names}"),
     }
 }

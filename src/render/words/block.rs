@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{
-    super::{command_line::RunFlags, style::sanitize},
+    super::{RunFlags, StatementRole, style::sanitize},
     note::rewritten_rows,
     operation::request_text,
     reason::detail_suffix,
@@ -22,21 +22,36 @@ pub(in super::super) struct BlockExplanation {
     pub options: Vec<String>,
 }
 
-/// Returns the text of a block. Commands to paste repeat `flags`, which name the environment.
+/// What the text of a block depends on besides the change.
+#[derive(Debug, Clone, Copy)]
+pub(in super::super) struct BlockSetting<'a> {
+    /// The flags that commands to paste repeat, which name the environment.
+    pub flags: &'a RunFlags,
+    /// What the blocked statement is.
+    pub role: StatementRole,
+}
+
+/// Returns the text of a block.
 pub(in super::super) fn explain_block(
     block: &Block,
     address: &Address,
     change: &Change,
-    flags: &RunFlags,
+    setting: BlockSetting<'_>,
 ) -> BlockExplanation {
-    let (cause, choices) = cause_and_options(block, address, change, flags);
+    let (cause, choices) = cause_and_options(block, address, change, setting);
     BlockExplanation { cause, options: choices }
 }
 
 /// Returns the cause and the options of a block.
-fn cause_and_options(block: &Block, address: &Address, change: &Change, flags: &RunFlags) -> (String, Vec<String>) {
+fn cause_and_options(
+    block: &Block,
+    address: &Address,
+    change: &Change,
+    setting: BlockSetting<'_>,
+) -> (String, Vec<String>) {
+    let BlockSetting { flags, role } = setting;
     let reasons = change.reasons.as_slice();
-    let accept_consequence = |accept: &Consent| accept_consequence(accept, change);
+    let accept_consequence = |accept: &Consent| accept_consequence(accept, change, role);
     let table = format!("`[{}.{}]`", address.kind.manifest_table(), address.key);
     match block {
         Block::ForeignStatement { name, import } => (
@@ -105,7 +120,7 @@ fn cause_and_options(block: &Block, address: &Address, change: &Change, flags: &
             vec!["Give this statement another name: `name = \"…\"`.".to_owned()],
         ),
         Block::RecreatedOutside { name, if_deleted, import } => {
-            let (cause, options) = recreated_outside(name, if_deleted, address, change, flags);
+            let (cause, options) = recreated_outside(name, if_deleted, address, change, setting);
             let Some(import) = import_option(address, name, *import, flags) else { return (cause, options) };
             let others = options.into_iter().map(|option| match option.strip_prefix("Delete") {
                 Some(rest) => format!("Or delete{rest}"),
@@ -157,7 +172,7 @@ fn cause_and_options(block: &Block, address: &Address, change: &Change, flags: &
             )
         }
         Block::LosesOffsets { stateful_construct, accept } => {
-            loses_position(stateful_construct.as_deref(), accept, change)
+            loses_position(stateful_construct.as_deref(), accept, change, role)
         }
         Block::EvolveIsManual { accept } => (
             format!("{}, and `evolve = \"manual\"` requires consent to each change", what_changed(reasons)),
@@ -248,17 +263,39 @@ fn cause_and_options(block: &Block, address: &Address, change: &Change, flags: &
                 accept_consequence(accept),
             ),
         ),
+        Block::GoneWithUnknownSink { sink, hints, accept } => (
+            format!("it no longer exists, and the project does not say whether its sink `{sink}` takes upserts"),
+            offset_hints(
+                "If it has no primary key, set the starting offsets in its SQL",
+                hints,
+                accept_consequence(accept),
+            ),
+        ),
+        Block::GoneWithStartupOption { source, hints, accept } => (
+            format!("it no longer exists, and the definition of `{source}` sets where its readers start"),
+            offset_hints(
+                "A hint takes precedence over that option, so set the starting offsets in its SQL",
+                hints,
+                accept_consequence(accept),
+            ),
+        ),
         Block::InMotion { phase } => (
             format!("nothing can be decided while the resource is {phase}"),
             vec!["Plan again when that phase has passed. Apply waits for it.".to_owned()],
         ),
-        Block::LooksLikeRename { from, to } => (
-            format!("{from} is removed and {to} is added with the same SQL. This looks like a rename"),
-            vec![
-                format!("If it is a rename, add this (nothing is sent):\n{}", moved_block_toml(from, to)),
-                "If it is not, apply the removal first, then add the new statement.".to_owned(),
-            ],
-        ),
+        Block::LooksLikeRename { from, to } => {
+            let (what, same) = match to.kind {
+                ResourceKind::Pool => ("pool", "the same name, size and network"),
+                ResourceKind::Statement => ("statement", "the same SQL"),
+            };
+            (
+                format!("{from} is removed and {to} is added with {same}. This looks like a rename"),
+                vec![
+                    format!("If it is a rename, add this (nothing is sent):\n{}", moved_block_toml(from, to)),
+                    format!("If it is not, apply the removal first, then add the new {what}."),
+                ],
+            )
+        }
         Block::MoveTargetRecorded { from } => (
             if from == address {
                 "`[[moved]]` moves it to an address that is already recorded".to_owned()
@@ -294,6 +331,17 @@ fn cause_and_options(block: &Block, address: &Address, change: &Change, flags: &
             vec![format!(
                 "Revert the change and declare a new pool under a new key. Move the statements there, then remove \
                  {table}."
+            )],
+        ),
+        Block::PoolElsewhere { id, cloud, region } => (
+            format!(
+                "pool `{id}` is in {} {}, not in the cloud and region of the environment",
+                sanitize(&cloud.to_lowercase()),
+                sanitize(region)
+            ),
+            vec![format!(
+                "Set `id` in {table} to a pool in the environment's cloud and region, or correct `cloud` and `region` of \
+                 the environment."
             )],
         ),
         Block::PoolInUse { statements, current_cfu } if statements.is_empty() => (
@@ -370,16 +418,24 @@ pub(super) fn what_changed_covers(reason: &Reason, reasons: &[Reason]) -> bool {
 }
 
 /// Returns the text of [`Block::LosesOffsets`].
-fn loses_position(stateful_construct: Option<&str>, accept: &Consent, change: &Change) -> (String, Vec<String>) {
+fn loses_position(
+    stateful_construct: Option<&str>,
+    accept: &Consent,
+    change: &Change,
+    role: StatementRole,
+) -> (String, Vec<String>) {
     let what = what_changed(&change.reasons);
     let why = match stateful_construct {
+        _ if role == StatementRole::WritesConstants => {
+            format!("{what}, and the new version would write its rows again")
+        }
         Some(keeps) => format!("{what}, and the new version would lose its state ({keeps})"),
         None if starts_as_written(change) => {
             format!("{what}, and the new version would not start from its current offsets")
         }
         None => format!("{what}, and the new version would start over from its sources"),
     };
-    (why, vec![accept_consequence(accept, change), "Or give the new version its own name and table.".to_owned()])
+    (why, vec![accept_consequence(accept, change, role), "Or give the new version its own name and table.".to_owned()])
 }
 
 /// Returns the text of [`Block::RecreatedOutside`].
@@ -388,13 +444,15 @@ fn recreated_outside(
     deleted: &AfterDeletion,
     address: &Address,
     change: &Change,
-    flags: &RunFlags,
+    setting: BlockSetting<'_>,
 ) -> (String, Vec<String>) {
+    let BlockSetting { flags, role } = setting;
     let resubmit = match deleted {
         AfterDeletion::Resubmit => Some(format!("Delete `{name}` yourself. The next plan submits it again.")),
-        AfterDeletion::ResubmitWithConsent(accept) => {
-            Some(format!("Delete `{name}` yourself, then submit it again: {}", accept_consequence(accept, change)))
-        }
+        AfterDeletion::ResubmitWithConsent(accept) => Some(format!(
+            "Delete `{name}` yourself, then submit it again: {}",
+            accept_consequence(accept, change, role)
+        )),
         AfterDeletion::Nothing => {
             Some(format!("Delete `{name}` yourself. The definition has already completed and is not submitted again."))
         }
@@ -435,7 +493,7 @@ fn starts_as_written(change: &Change) -> bool {
 
 /// Returns the line to paste for consent, and its consequence. The consent is for this change only and
 /// lapses with the next.
-fn accept_consequence(accept: &Consent, change: &Change) -> String {
+fn accept_consequence(accept: &Consent, change: &Change, role: StatementRole) -> String {
     if starts_as_written(change) {
         return format!("`accept = \"{accept}\"` starts it where its SQL or properties say.");
     }
@@ -443,6 +501,9 @@ fn accept_consequence(accept: &Consent, change: &Change) -> String {
         Note::OutputRepeated { keyed } => *keyed,
         _ => None,
     });
+    if role == StatementRole::WritesConstants {
+        return format!("`accept = \"{accept}\"` writes its rows again: {}.", rewritten_rows(keyed));
+    }
     format!("`accept = \"{accept}\"` restarts it from the beginning of its sources: {}.", rewritten_rows(keyed))
 }
 

@@ -8,7 +8,7 @@ mod operation;
 mod reason;
 
 pub(super) use action::{Tally, headline, headline_covers, symbol};
-pub(super) use block::explain_block;
+pub(super) use block::{BlockSetting, explain_block};
 pub(super) use condition::{condition_text, not_reverted_text};
 pub(super) use note::note_text;
 pub(super) use operation::request_text;

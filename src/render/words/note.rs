@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{
-    super::{PlanContext, style::sanitize},
+    super::{PlanContext, StatementRole, style::sanitize},
     condition::{
         COMPLETED_UNEXPECTEDLY, POOL_EXHAUSTED, RESUMED_OUTSIDE, STOPPED_OUTSIDE, changed_outside, runs_twice_text,
     },
@@ -12,6 +12,7 @@ use super::{
 use crate::{
     diff::Note,
     resource::{Address, Phase, is_undo_name},
+    sql::ObjectKind,
 };
 
 /// Returns the text of a note, with the next step if there is one. It starts in lower case, and ends with a period if
@@ -103,7 +104,12 @@ pub(in super::super) fn note_text(note: &Note, address: &Address, context: &Plan
                  pool, declare one under a new key and move the jobs to it."
             )
         }
+        Note::ObjectsRemain { objects } if objects.is_empty() => what_remains(context.role_of(address)),
         Note::ObjectsRemain { objects } => format!("the objects that it defined remain: {}", objects.join(", ")),
+        Note::OutputRepeated { keyed } if context.role_of(address) == StatementRole::WritesConstants => {
+            format!("its rows are written again: {}", rewritten_rows(*keyed))
+        }
+        Note::OutputRepeated { .. } if !context.role_of(address).reads_rows() => "its SQL runs again".to_owned(),
         Note::OutputRepeated { keyed } => {
             format!(
                 "readers see a gap, then its output is written again from the beginning of its sources: {}",
@@ -138,6 +144,29 @@ pub(in super::super) fn note_text(note: &Note, address: &Address, context: &Plan
             format!("secret `{name}` (unknown here): a change of its value would not be detected")
         }
     }
+}
+
+/// Returns what remains of a statement that creates no object.
+fn what_remains(role: StatementRole) -> String {
+    let object = match role {
+        StatementRole::Alters(kind) => kind,
+        StatementRole::WritesConstants => return "the rows that it wrote remain".to_owned(),
+        StatementRole::Drops => return "what it dropped is not created again".to_owned(),
+        StatementRole::Job | StatementRole::TableJob | StatementRole::Creates => {
+            return "what it did remains".to_owned();
+        }
+    };
+    let object = match object {
+        ObjectKind::Table => "table",
+        ObjectKind::Function => "function",
+        ObjectKind::Model => "model",
+        ObjectKind::Connection => "connection",
+        ObjectKind::Agent => "agent",
+        ObjectKind::Tool => "tool",
+        ObjectKind::Database => "database",
+        ObjectKind::Catalog => "catalog",
+    };
+    format!("the {object} keeps this change")
 }
 
 /// Returns what happens to rows that are written again.

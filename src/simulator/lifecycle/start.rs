@@ -178,7 +178,9 @@ fn run_statement(
 ) {
     let time = world.time;
     let later = |after: f64| time.saturating_add(micros(duration_from_seconds(after)));
-    let bounded = statement.fixed.is_snapshot_query() || forced == Some(ForcedOutcome::Completes);
+    let bounded = statement.fixed.is_snapshot_query()
+        || statement.fixed.traits.bounded
+        || forced == Some(ForcedOutcome::Completes);
     let finish = bounded.then(|| world.jittered_due(world.options.phase_durations.finish));
     let idle = time.saturating_add(micros(RESULTS_IDLE_TIMEOUT));
     let foreground = statement.fixed.traits.behavior == StatementBehavior::Foreground;

@@ -286,7 +286,7 @@ fn traits_body<'a>(statement: &'a SimulatedStatement, switches: &Switches) -> Tr
     TraitsBody {
         connection_refs: traits.connections.iter().map(String::as_str).collect(),
         is_append_only: true,
-        is_bounded: !streaming || statement.fixed.is_snapshot_query(),
+        is_bounded: !streaming || statement.fixed.is_snapshot_query() || traits.bounded,
         schema,
         sql_kind: &traits.kind,
         upsert_columns: None,

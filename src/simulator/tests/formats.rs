@@ -117,7 +117,7 @@ fn all_transitions() -> Vec<ScheduledTransition> {
     })
 }
 
-/// Returns fixed fields in which every field has a value.
+/// Returns fixed fields in which every field of 0.1.0 has a value.
 fn fixed_fields(number: usize, behavior: StatementBehavior) -> FixedFields {
     FixedFields {
         organization: InternedStr::from("b0b21724-4586-4a07-b787-d0bb5aacbf87"),
@@ -127,7 +127,12 @@ fn fixed_fields(number: usize, behavior: StatementBehavior) -> FixedFields {
         created_at: START,
         sql: "INSERT INTO sink SELECT * FROM orders".to_owned(),
         properties: Some(Properties::from_iter([("sql.current-catalog", "dev".to_owned())])),
-        traits: StatementTraits { kind: "INSERT_INTO".to_owned(), behavior, connections: vec!["openai".to_owned()] },
+        traits: StatementTraits {
+            kind: "INSERT_INTO".to_owned(),
+            behavior,
+            bounded: false,
+            connections: vec!["openai".to_owned()],
+        },
     }
 }
 
@@ -315,6 +320,16 @@ async fn log_with_every_change() -> (Vec<u8>, Vec<u8>) {
     let records: Vec<LogRecord> = every_change().await.into_iter().zip(1..).map(record).collect();
     let generated = log_bytes(&records);
     (fixture_bytes(EVERY_CHANGE, &generated), generated)
+}
+
+#[test]
+fn bounded_is_written_only_if_true_and_false_if_missing() {
+    let bounded = StatementTraits { bounded: true, ..fixed_fields(1, StatementBehavior::Job).traits };
+    for (traits, is_written) in [(bounded.clone(), true), (StatementTraits { bounded: false, ..bounded }, false)] {
+        let text = serde_json::to_string(&traits).unwrap();
+        assert_eq!(text.contains("bounded"), is_written, "{text}");
+        assert_eq!(serde_json::from_str::<StatementTraits>(&text).unwrap(), traits);
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -346,7 +346,7 @@ async fn s16_the_phases_of_a_statement_depend_on_its_kind() {
         ("show", "SHOW TABLES", "COMPLETED", "SHOW"),
         ("job", JOB, "RUNNING", "INSERT_INTO"),
         ("ctas", "CREATE TABLE big AS SELECT * FROM orders", "RUNNING", "CREATE_TABLE_AS"),
-        ("set", "EXECUTE STATEMENT SET BEGIN INSERT INTO a SELECT * FROM b; END", "RUNNING", "STATEMENT_SET"),
+        ("set", "EXECUTE STATEMENT SET BEGIN INSERT INTO a SELECT * FROM b; END", "RUNNING", "EXECUTE_STATEMENT_SET"),
         ("select", "SELECT * FROM orders", "RUNNING", "SELECT"),
     ];
     for (name, sql, _, kind) in cases {

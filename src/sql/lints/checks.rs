@@ -1,10 +1,12 @@
 //! The checks, one function for each code.
 
 use super::{Lint, LintContext, LintSeverity, LintSubject};
-use crate::sql::secrets::is_plaintext_secret;
 use crate::{
     resource::{Span, properties},
-    sql::{Analysis, ObjectKind, StatementKind, Usage, statement::OptionPair},
+    sql::{
+        Analysis, ObjectKind, SecretForm, StatementKind, Usage, query::WindowSources, secrets::plaintext_secret_form,
+        statement::OptionPair,
+    },
 };
 
 /// Every check, in the order of the codes.
@@ -43,7 +45,10 @@ fn regular_join(subject: &LintSubject<'_, '_, '_>) -> Vec<Lint> {
              window).",
         )
     };
-    subject.statement.query.regular_joins.iter().take(1).map(at).collect()
+    let query = &subject.statement.query;
+    let joins_windows =
+        |join: &&Span| query.joins_on_window_bounds.contains(join) && subject.reads_only_windowed_views();
+    query.regular_joins.iter().find(|join| !joins_windows(join)).map(at).into_iter().collect()
 }
 
 /// Checks FL102: `SELECT *` from a table into a sink.
@@ -59,7 +64,7 @@ fn star_into_sink(subject: &LintSubject<'_, '_, '_>) -> Vec<Lint> {
             "Name the columns.",
         )
     };
-    subject.statement.query.stars.iter().map(at).collect()
+    subject.statement.query.stars().iter().map(at).collect()
 }
 
 /// Checks FL103: a `CREATE TABLE … AS` that floe cannot replace.
@@ -178,21 +183,42 @@ fn plaintext_secret(subject: &LintSubject<'_, '_, '_>) -> Vec<Lint> {
 
 /// Returns a lint for each secret in plain text in a statement or its properties.
 pub(super) fn plaintext_secret_lints(analysis: &Analysis, context: &LintContext<'_>) -> Vec<Lint> {
-    let found = |key: &str, place: &str| Lint {
-        code: "FL108",
-        message: format!(
-            "the secret `{key}` is written into the {place}, where anyone who can list statements can read it"
-        ),
-        help: "Declare it under `[secrets]` and write `${secret.name}`.".to_owned(),
-        span: None,
-        property: None,
-        severity: LintSeverity::Error,
-    };
-    let options = analysis.plaintext_secrets.iter();
-    let options = options.map(|secret| Lint { span: Some(secret.span.clone()), ..found(&secret.option, "statement") });
-    let properties = context.properties.iter().filter(|(key, value)| is_plaintext_secret(key, &value.masked()));
-    let properties = properties.map(|(key, _)| Lint { property: Some(key.to_string()), ..found(key, "properties") });
+    let options = analysis.plaintext_secrets.iter().map(|secret| Lint {
+        span: Some(secret.span.clone()),
+        ..plaintext_secret_lint(&secret.option, secret.form, "statement")
+    });
+    let properties = context.properties.iter().filter_map(|(key, value)| {
+        let form = plaintext_secret_form(key, &value.masked())?;
+        Some(Lint { property: Some(key.to_string()), ..plaintext_secret_lint(key, form, "properties") })
+    });
     options.chain(properties).collect()
+}
+
+/// Returns the lint of one secret in plain text, without its place.
+fn plaintext_secret_lint(key: &str, form: SecretForm, container: &str) -> Lint {
+    let message = match form {
+        SecretForm::Value => {
+            format!(
+                "the secret `{key}` is written into the {container}, where anyone who can list statements can read it"
+            )
+        }
+        SecretForm::Placeholder => format!("the secret `{key}` is a placeholder that was not filled in"),
+        SecretForm::Credentials => format!(
+            "`{key}` contains credentials, which are written into the {container}, where anyone who can list statements \
+             can read them"
+        ),
+    };
+    let help = match form {
+        SecretForm::Value => "Declare it under `[secrets]` and write `${secret.name}`.",
+        SecretForm::Placeholder => {
+            "Do not fill it in here. Declare the secret under `[secrets]` and write `${secret.name}` in its place."
+        }
+        SecretForm::Credentials => {
+            "Declare the password, token or key under `[secrets]` and write `${secret.name}` in its place."
+        }
+    };
+    let help = help.to_owned();
+    Lint { code: "FL108", message, help, span: None, property: None, severity: LintSeverity::Error }
 }
 
 /// Checks FL109: state that grows without bound.
@@ -200,12 +226,13 @@ fn unbounded_state(subject: &LintSubject<'_, '_, '_>) -> Vec<Lint> {
     if !subject.is_job() || subject.has_state_ttl() {
         return Vec::new();
     }
+    let window_sources = WindowSources::new(subject.script);
     let is_unbounded = |&at: &usize| {
         let script = subject.script;
         let before = |words: &[&str]| at.checked_sub(1).is_some_and(|before| script.is_any_word(before, words));
         (script.are_words(at, &["GROUP", "BY"])
             && !before(&["WITHIN"])
-            && groups_by_window_bounds(subject, at) == (false, false)
+            && !groups_by_window(subject, &window_sources, at)
             && !groups_by_window_function(subject, at))
             || (script.is_word(at, "DISTINCT") && before(&["SELECT"]))
             || (script.is_word(at, "UNION") && !script.is_word(at + 1, "ALL"))
@@ -227,8 +254,8 @@ fn unbounded_state(subject: &LintSubject<'_, '_, '_>) -> Vec<Lint> {
         .collect()
 }
 
-/// Returns the tokens of the list after the `GROUP BY` at `at`.
-fn group_by_tokens(subject: &LintSubject<'_, '_, '_>, at: usize) -> std::ops::Range<usize> {
+/// Returns the tokens of the list after the `GROUP BY` at `at`, without the content of subqueries.
+fn group_by_tokens(subject: &LintSubject<'_, '_, '_>, at: usize) -> Vec<usize> {
     const GROUP_BY_TERMINATORS: [&str; 13] = [
         "GROUP",
         "HAVING",
@@ -247,35 +274,62 @@ fn group_by_tokens(subject: &LintSubject<'_, '_, '_>, at: usize) -> std::ops::Ra
     let script = subject.script;
     let ends = |at: usize| script.is_any_word(at, &GROUP_BY_TERMINATORS) || script.is_symbol(at, ";");
     // A closing bracket without a partner in the list closes the subquery around it.
-    let mut end = at + 2;
+    let mut tokens = Vec::new();
+    let mut at = at + 2;
     let mut open = 0_usize;
-    while end < script.len() && !(open == 0 && ends(end)) {
-        if script.is_symbol(end, "(") {
+    while at < script.len() && !(open == 0 && ends(at)) {
+        if script.is_symbol(at, "(") && script.is_any_word(at + 1, &["SELECT", "WITH", "VALUES"]) {
+            at = script.closing_bracket(at, script.len()) + 1;
+            continue;
+        }
+        if script.is_symbol(at, "(") {
             open += 1;
-        } else if script.is_symbol(end, ")") {
+        } else if script.is_symbol(at, ")") {
             match open.checked_sub(1) {
                 Some(left) => open = left,
                 None => break,
             }
         }
-        end += 1;
+        tokens.push(at);
+        at += 1;
     }
-    at + 2..end
+    tokens
 }
 
 /// Returns whether `window_start` and `window_end` are among the grouping columns.
 fn groups_by_window_bounds(subject: &LintSubject<'_, '_, '_>, at: usize) -> (bool, bool) {
     let list = group_by_tokens(subject, at);
     let has = |column: &str| {
-        list.clone()
-            .any(|at| subject.script.is_identifier(at) && subject.script.identifier(at).eq_ignore_ascii_case(column))
+        list.iter()
+            .any(|&at| subject.script.is_identifier(at) && subject.script.identifier(at).eq_ignore_ascii_case(column))
     };
     (has("window_start"), has("window_end"))
 }
 
+/// Returns whether the `GROUP BY` at `at` groups the rows of a window by its bounds. Columns of these names that a table
+/// has are ordinary columns. FL112 reports a `GROUP BY` with only one of the bounds.
+fn groups_by_window(subject: &LintSubject<'_, '_, '_>, sources: &WindowSources, at: usize) -> bool {
+    let select = sources.query_start(at).select;
+    let block = subject.script.span_between(select, at);
+    let reads_windowed_view = || {
+        subject.analysis.mentions.iter().any(|mention| {
+            block.start <= mention.span.start
+                && mention.span.end <= block.end
+                && subject.views.windowed_views.contains(&mention.name)
+        })
+    };
+    match groups_by_window_bounds(subject, at) {
+        (true, true) => sources.are_between(select, at) || reads_windowed_view(),
+        (false, false) => false,
+        (true, false) | (false, true) => true,
+    }
+}
+
 /// Returns whether a grouping column is a window function.
 fn groups_by_window_function(subject: &LintSubject<'_, '_, '_>, at: usize) -> bool {
-    group_by_tokens(subject, at).any(|at| subject.script.is_any_word(at, &["TUMBLE", "HOP", "SESSION", "CUMULATE"]))
+    group_by_tokens(subject, at)
+        .iter()
+        .any(|&at| subject.script.is_any_word(at, &["TUMBLE", "HOP", "SESSION", "CUMULATE"]))
 }
 
 /// Checks FL110: a startup option in a job that floe may replace.

@@ -19,6 +19,15 @@ pub struct LintContext<'a> {
     pub allowed_codes: &'a BTreeSet<String>,
 }
 
+/// What the views of a project add to the context of a lint.
+#[derive(Debug, Clone, Default)]
+pub struct ViewContext {
+    /// The views with windows that the statement reads, as it names them.
+    pub windowed_views: BTreeSet<Vec<String>>,
+    /// Whether the text is a view, and the context is that of a job that reads it and so runs its query.
+    pub is_view_of_job: bool,
+}
+
 /// How severe a lint is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum LintSeverity {
@@ -31,7 +40,7 @@ pub enum LintSeverity {
 /// One finding of a lint.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Lint {
-    /// The code, such as `FL101`. [`explain_lint`] returns its explanation.
+    /// The code, such as `FL101`. [`explain_lint`](super::explain_lint) returns its explanation.
     pub code: &'static str,
     /// A lower-case fragment with objects in back-quotes. It never contains a literal of the text.
     pub message: String,

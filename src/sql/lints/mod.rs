@@ -15,17 +15,22 @@ use super::{
 use subject::LintSubject;
 
 pub use explanations::{LintExplanation, explain_lint, lint_codes};
-pub use lint::{Lint, LintContext, LintSeverity};
+pub use lint::{Lint, LintContext, LintSeverity, ViewContext};
 
 /// Returns the lints of a statement, in order of place and code. `analysis` is the analysis of `text`. A text with
 /// errors has no lints, because its errors have to be fixed first.
 pub fn lint(analysis: &Analysis, text: &str, context: &LintContext<'_>) -> Vec<Lint> {
+    lint_with_views(analysis, text, context, &ViewContext::default())
+}
+
+/// Returns the lints of a statement that reads views, or of a view that a job reads, as [`lint`] does.
+pub fn lint_with_views(analysis: &Analysis, text: &str, context: &LintContext<'_>, views: &ViewContext) -> Vec<Lint> {
     if !analysis.errors.is_empty() {
         return Vec::new();
     }
     let script = Script::new(text);
     let (statement, _, _) = parse_statement(&script);
-    let subject = LintSubject { analysis, script: &script, statement: &statement, context };
+    let subject = LintSubject { analysis, script: &script, statement: &statement, context, views };
     reportable(checks::ALL_CHECKS.iter().flat_map(|check| check(&subject)).collect(), context)
 }
 
@@ -36,11 +41,11 @@ fn reportable(mut lints: Vec<Lint>, context: &LintContext<'_>) -> Vec<Lint> {
     lints
 }
 
-/// Returns whether an option of `text` that is named like a secret contains its value instead of a reference.
+/// Returns whether an option of `text` contains a secret itself instead of a reference.
 pub fn has_plaintext_secret(text: &str) -> bool {
     let script = Script::new(text);
     let (statement, _, _) = parse_statement(&script);
-    !plaintext_secrets(&statement).is_empty()
+    !plaintext_secrets(&script, &statement).is_empty()
 }
 
 /// Returns those lints of a statement that are errors, in order of place. The text is not read again.

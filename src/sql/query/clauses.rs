@@ -1,7 +1,11 @@
 //! Walks the clauses of a query, in any order.
 
 use super::walker::{Clause, QueryWalker, SelectList, TablePosition};
-use crate::sql::{SqlError, lexer::TokenKind};
+use crate::sql::{
+    SqlError,
+    lexer::TokenKind,
+    names::{missing, missing_name, unexpected_after_name},
+};
 
 impl QueryWalker<'_, '_> {
     /// Walks the query between the tokens `start` and `end`.
@@ -24,7 +28,6 @@ impl QueryWalker<'_, '_> {
             // Every step advances, so that the loop ends.
             (at, clause) = (next.max(at + 1), next_clause);
         }
-        self.close_select_list();
         self.select_lists.truncate(depth);
     }
 
@@ -49,10 +52,12 @@ impl QueryWalker<'_, '_> {
     fn walk_keyword(&mut self, at: usize, end: usize, clause: Clause) -> (usize, Clause) {
         let script = self.script;
         let word = script.reserved_word(at);
+        let follows_as = at.checked_sub(1).is_some_and(|before| script.is_word(before, "AS"));
         match word {
+            // It is meant as an alias, which is reported with the other misplaced words.
+            _ if follows_as && clause != Clause::Start => (at + 1, clause),
             "SELECT" => {
                 self.reject_second_statement(at, clause, word);
-                self.close_select_list();
                 if let Some(list) = self.select_lists.last_mut() {
                     *list = SelectList { is_open: true, ..SelectList::default() };
                 }
@@ -66,12 +71,6 @@ impl QueryWalker<'_, '_> {
                 (at + 1, Clause::AfterFrom)
             }
             "FROM" if clause == Clause::Select && !self.is_distinct_from(at) => {
-                if at
-                    .checked_sub(1)
-                    .is_some_and(|before| script.is_symbol(before, ",") || script.is_word(before, "SELECT"))
-                {
-                    self.add_stateful_construct("an unfinished list", script.token_span(at));
-                }
                 if let Some(list) = self.select_lists.last_mut() {
                     list.is_open = false;
                 }
@@ -101,32 +100,40 @@ impl QueryWalker<'_, '_> {
 
     /// Walks `name [(columns)] AS (query), …` and returns the index after it.
     fn walk_common_table_expressions(&mut self, mut at: usize, end: usize) -> usize {
-        let recursive = self.script.is_word(at, "RECURSIVE");
+        // If no name follows, `RECURSIVE` is meant as the name.
+        let recursive = self.script.is_word(at, "RECURSIVE") && !self.script.is_word(at + 1, "AS");
         at += usize::from(recursive);
         loop {
             if !self.script.is_identifier(at) || at >= end {
-                self.add_stateful_construct("an unfinished WITH", self.script.token_span(at.min(end)));
-                return at;
+                self.report(missing_name(self.script, at, end));
+                return end;
             }
-            let name = self.script.identifier(at);
+            let (name, name_at) = (self.script.identifier(at), at);
             at += 1;
             if self.script.is_symbol(at, "(") {
-                at = self.script.closing_bracket(at, end) + 1;
+                let close = self.script.closing_bracket(at, end);
+                self.report_reserved_columns(at + 1, close);
+                at = close + 1;
             }
             at += usize::from(self.script.is_word(at, "AS"));
             if !self.script.is_symbol(at, "(") || at >= end {
-                self.add_stateful_construct("an unfinished WITH", self.script.token_span(at.min(end)));
-                return at;
+                let error = match at < end {
+                    true => unexpected_after_name(self.script, name_at, at),
+                    false => missing(self.script, at, end, "a query"),
+                };
+                self.report(error);
+                return end;
             }
             let close = self.script.closing_bracket(at, end);
+            let cte = self.stars.add_cte();
             if recursive {
-                self.enter_cte_scope(&name);
+                self.enter_cte_scope(&name, cte);
             }
-            let star_count = self.stars.len();
+            let outer_stars = self.stars.mark();
             self.walk_query(at + 1, close);
-            self.stars_by_cte.insert(name.clone(), self.stars.split_off(star_count));
+            self.stars.move_to_cte(outer_stars, cte);
             if !recursive {
-                self.enter_cte_scope(&name);
+                self.enter_cte_scope(&name, cte);
             }
             at = close + 1;
             if !self.script.is_symbol(at, ",") || at >= end {
@@ -138,11 +145,11 @@ impl QueryWalker<'_, '_> {
 
     /// Reports a second statement: a `SELECT` after a whole query, or an `INSERT` inside one.
     fn reject_second_statement(&mut self, at: usize, clause: Clause, word: &str) {
-        if clause == Clause::Start || !self.errors.is_empty() {
+        if clause == Clause::Start {
             return;
         }
         let message = format!("another statement starts at this `{word}`: give each statement its own entry");
-        self.errors.push(SqlError { message, span: self.script.token_span(at) });
+        self.report(SqlError { message, span: self.script.token_span(at), help: None });
     }
 
     /// Returns whether the `FROM` at `at` belongs to `IS [NOT] DISTINCT FROM`.
@@ -150,14 +157,5 @@ impl QueryWalker<'_, '_> {
         let is_word_before =
             |back: usize, words: &[&str]| at.checked_sub(back).is_some_and(|at| self.script.is_any_word(at, words));
         is_word_before(1, &["DISTINCT"]) && is_word_before(2, &["IS", "NOT"])
-    }
-
-    /// Ends the innermost select list. An unknown function without a column beside it may be an aggregate.
-    pub(super) fn close_select_list(&mut self) {
-        let Some(list) = self.select_lists.last_mut() else { return };
-        let unknown_function = list.unknown_function.take();
-        if let (Some((name, span)), false) = (unknown_function, list.has_column) {
-            self.add_stateful_construct(format!("`{name}`, which may be an aggregate function"), span);
-        }
     }
 }

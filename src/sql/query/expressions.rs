@@ -4,12 +4,14 @@ use super::walker::QueryWalker;
 use crate::sql::{
     ObjectKind, Usage,
     functions::{
-        calls_external_service, is_aggregate_function, is_built_in_scalar_function, is_function_like_syntax,
+        calls_external_service, is_aggregate_function, is_function_like_syntax, is_niladic_function,
         is_reserved_function, is_search_function, is_window_function,
     },
     keywords::{is_column_keyword, is_unreserved_keyword},
     lexer::TokenKind,
-    script::{QualifiedName, parse_qualified_name},
+    names::{model_name, name_list_errors},
+    operands::ends_operand,
+    script::QualifiedName,
 };
 
 impl QueryWalker<'_, '_> {
@@ -67,7 +69,7 @@ impl QueryWalker<'_, '_> {
                 if before.is_some_and(|before| {
                     script.is_any_word(before, &["SELECT", "ALL"]) || script.is_symbol(before, ",")
                 }) {
-                    self.record_column();
+                    self.column_count += 1;
                     self.record_star(at);
                 }
                 at + 1
@@ -85,9 +87,9 @@ impl QueryWalker<'_, '_> {
                 && script.qualified_name(start + 1, end).is_some_and(|name| name.next_token == end));
         if is_query && start < end {
             self.add_stateful_construct("a subquery", script.token_span(start));
-            let star_count = self.stars.len();
+            let outer_stars = self.stars.mark();
             self.walk_query(start, end);
-            self.stars.truncate(star_count);
+            self.stars.forget_after(outer_stars);
         } else {
             self.walk_expression(start, end);
         }
@@ -162,29 +164,43 @@ impl QueryWalker<'_, '_> {
                 || script.is_symbol(name.next_token, ")"))
         {
             let next = name.next_token;
-            self.add_mention(Usage::Calls, ObjectKind::Model, name.parts, name.span);
+            self.add_mention(Usage::Calls, ObjectKind::Model, model_name(name.parts), name.span);
             return next;
         }
         let Some(next) = script.name_end(at, end) else { return at + 1 };
         let is_call = next < end && script.is_symbol(next, "(");
         if self.is_alias(at) {
             // In `AS t (a, b)`, the brackets contain column names.
-            return if is_call { script.closing_bracket(next, end) + 1 } else { next };
+            if !is_call {
+                return next;
+            }
+            let close = script.closing_bracket(next, end);
+            self.report_reserved_columns(next + 1, close);
+            return close + 1;
         }
         if is_call {
             return script.qualified_name(at, end).map_or(next, |name| self.walk_call(name, end));
         }
         // Units, types, words of syntax and names of arguments are not columns. A field is a column only if the
         // expression before its dot is one: `f(x).y` has a column only if `x` is one.
-        let is_field = at.checked_sub(1).is_some_and(|before| script.is_symbol(before, "."));
-        let is_no_column = (next == at + 1 && self.may_be_syntax(at)) || is_field || script.is_symbol(next, "=>");
+        let is_field = self.is_after_dot(at);
+        let is_no_column = (next == at + 1 && (self.may_be_syntax(at) || self.is_niladic_call(at)))
+            || is_field
+            || script.is_symbol(next, "=>");
         if !is_no_column {
-            self.record_column();
+            self.column_count += 1;
         }
         if script.is_symbol(next, ".") && script.is_symbol(next + 1, "*") {
             self.record_star(next + 1);
         }
         next
+    }
+
+    /// Reports reserved words among the column names between two tokens.
+    pub(super) fn report_reserved_columns(&mut self, start: usize, end: usize) {
+        let script = self.script;
+        let is_other = |at: usize| script.token_kind(at) != Some(TokenKind::ReservedWord);
+        self.errors.extend(name_list_errors(script, start, end, is_other));
     }
 
     /// Returns whether the word at `at` may be syntax: a keyword, except for those that can only be columns where an
@@ -195,12 +211,24 @@ impl QueryWalker<'_, '_> {
         is_unreserved_keyword(word) && (after_is || !is_column_keyword(word))
     }
 
+    /// Returns whether the unquoted name at `at` is a function that is called without brackets.
+    fn is_niladic_call(&self, at: usize) -> bool {
+        self.script.token_kind(at) == Some(TokenKind::Word) && is_niladic_function(self.script.token_text(at))
+    }
+
+    /// Returns whether the token at `at` is a part of a name after a dot.
+    fn is_after_dot(&self, at: usize) -> bool {
+        at.checked_sub(1).is_some_and(|before| self.script.is_symbol(before, "."))
+    }
+
     /// Returns whether the name at `at` is an alias, because it follows a complete operand or `AS`.
     fn is_alias(&self, at: usize) -> bool {
         let script = self.script;
         let Some(before) = at.checked_sub(1).filter(|_| self.operand_start != Some(at)) else { return false };
         match script.token_kind(before) {
-            Some(TokenKind::ReservedWord) => script.is_any_word(before, &["AS", "END", "NULL", "TRUE", "FALSE"]),
+            Some(TokenKind::ReservedWord) => {
+                script.is_word(before, "AS") || ends_operand(script.reserved_word(before)) || self.is_after_dot(before)
+            }
             Some(TokenKind::Word | TokenKind::QuotedIdentifier) => {
                 !script.is_any_word(before, &["PASSING", "KEY", "PLACING", "FINAL"])
             }
@@ -217,17 +245,6 @@ impl QueryWalker<'_, '_> {
             && list.star.is_none()
         {
             list.star = Some(self.script.token_span(at));
-        }
-    }
-
-    /// Records a column, also in the current select list.
-    pub(super) fn record_column(&mut self) {
-        self.column_count += 1;
-        if let Some(list) = self.select_lists.last_mut()
-            && list.is_open
-            && list.unknown_call_depth == 0
-        {
-            list.has_column = true;
         }
     }
 
@@ -248,20 +265,10 @@ impl QueryWalker<'_, '_> {
             }
         } else if calls_external_service(&function) {
             self.add_stateful_construct(format!("pending requests of {function}"), name.span.clone());
-            self.add_object_named_by_literal(&function, open + 1, close);
+            self.add_named_arguments(&function, open + 1, close);
         } else if function == "DESCRIPTOR" {
             // `DESCRIPTOR` passes columns to functions that take tables.
             self.add_stateful_construct("a function that takes a table", name.span.clone());
-        }
-        let is_known_scalar = is_built_in_scalar_function(&function);
-        if !is_known_scalar
-            && let Some(list) = self.select_lists.last_mut()
-            && list.is_open
-        {
-            list.unknown_call_depth += 1;
-            if list.unknown_function.is_none() {
-                list.unknown_function = Some((name.parts.join("."), name.span.clone()));
-            }
         }
         // `GROUP BY TUMBLE(ts, …)` and `GROUPING SETS (…)` are syntax, `FROM TUMBLE(TABLE t, …)` is a function.
         let is_grouping =
@@ -284,12 +291,6 @@ impl QueryWalker<'_, '_> {
         } else {
             self.walk_parenthesized(open + 1, close);
         }
-        if !is_known_scalar
-            && let Some(list) = self.select_lists.last_mut()
-            && list.is_open
-        {
-            list.unknown_call_depth = list.unknown_call_depth.saturating_sub(1);
-        }
         close + 1
     }
 
@@ -301,23 +302,6 @@ impl QueryWalker<'_, '_> {
     /// Returns whether the name before this bracket belongs to `GROUPING SETS` or `TABLESAMPLE BERNOULLI`.
     fn follows_grouping_or_tablesample(&self, open: usize) -> bool {
         open.checked_sub(2).is_some_and(|at| self.script.is_any_word(at, &["GROUPING", "TABLESAMPLE"]))
-    }
-
-    /// Records the model or agent that the first argument names in a literal, as in `ML_PREDICT('m', …)`.
-    fn add_object_named_by_literal(&mut self, function: &str, first: usize, end: usize) {
-        let object = match function {
-            "AI_RUN_AGENT" => ObjectKind::Agent,
-            "ML_PREDICT" | "ML_EVALUATE" | "AI_COMPLETE" | "AI_EMBEDDING" | "AI_TOOL_INVOKE" => ObjectKind::Model,
-            _ => return,
-        };
-        // The argument may be named: `ML_PREDICT(model => 'm', …)`.
-        let at = if self.script.is_symbol(first + 1, "=>") { first + 2 } else { first };
-        if at < end
-            && let Some(text) = self.script.string_literal(at)
-            && !text.trim().is_empty()
-        {
-            self.add_mention(Usage::Calls, object, parse_qualified_name(&text), self.script.token_span(at));
-        }
     }
 
     /// Walks a `MATCH_RECOGNIZE` clause. Inside it, variables look like functions in `PATTERN`, and `FIRST` and

@@ -2,7 +2,13 @@
 
 mod clauses;
 mod expressions;
+mod join_bounds;
+mod named_arguments;
+mod query_starts;
+mod stars;
 mod tables;
 mod walker;
+mod window_sources;
 
 pub(super) use walker::QueryWalker;
+pub(super) use window_sources::WindowSources;

@@ -1,20 +1,30 @@
 //! Walks tables in `FROM` and `JOIN`, and records the state that joins keep.
 
-use super::walker::{Clause, QueryWalker, TablePosition};
+use super::{
+    join_bounds::JoinBounds,
+    walker::{Clause, QueryWalker, TablePosition},
+    window_sources::WindowSources,
+};
 use crate::sql::{
     ObjectKind, Usage,
-    script::{QualifiedName, Script},
+    lexer::TokenKind,
+    names::{is_stray_after_name, missing_name, unexpected_after_name},
+    script::QualifiedName,
 };
 
 impl QueryWalker<'_, '_> {
     /// Walks one table of a `FROM` or `JOIN`, without its alias, and returns the index after it.
     pub(super) fn walk_table(&mut self, at: usize, end: usize, position: TablePosition) -> usize {
         let script = self.script;
-        let lateral = at < end && script.is_word(at, "LATERAL");
+        // If no table follows, `LATERAL` is meant as the name.
+        let is_table_next = script.is_symbol(at + 1, "(")
+            || script.is_identifier(at + 1)
+            || script.is_any_word(at + 1, &["TABLE", "UNNEST"]);
+        let lateral = at + 1 < end && script.is_word(at, "LATERAL") && is_table_next;
         let first = at + usize::from(lateral);
         if first >= end {
-            self.add_stateful_construct("an unfinished FROM", script.token_span(at.min(end)));
-            return at;
+            self.report(missing_name(script, first, end));
+            return end;
         }
         if script.is_symbol(first, "(") {
             return self.walk_parenthesized_table(first, end, position, lateral);
@@ -29,16 +39,20 @@ impl QueryWalker<'_, '_> {
             self.add_table_function(first, close, position, columns);
             return close + 1;
         }
-        let named = first + usize::from(script.is_word(first, "TABLE"));
+        // Without a name after it, `TABLE` is meant as the name.
+        let named = first + usize::from(script.is_word(first, "TABLE") && script.is_identifier(first + 1));
         let Some(name) = script.qualified_name(named, end) else {
-            self.add_stateful_construct("unknown syntax after FROM", script.token_span(first));
-            return at;
+            return self.report_missing_table(named, end);
         };
         if script.is_symbol(name.next_token, "(") && name.next_token < end {
             self.table_function_bracket = Some(name.next_token);
             let next = self.walk_call(name, end);
             self.add_table_function(first, next - 1, position, columns);
             return next;
+        }
+        if is_stray_after_name(script, name.next_token, end) {
+            self.report(unexpected_after_name(script, named, name.next_token));
+            return end;
         }
         let temporal = script.is_word(name.next_token, "FOR")
             && script.is_any_word(name.next_token + 1, &["SYSTEM_TIME", "SYSTEM"]);
@@ -48,6 +62,20 @@ impl QueryWalker<'_, '_> {
             self.add_join(join, next, temporal);
         }
         next
+    }
+
+    /// Reports that no table is named at `at`. Returns the index from which the walk continues: after a reserved word,
+    /// which is the name that was meant, or else at the end.
+    fn report_missing_table(&mut self, at: usize, end: usize) -> usize {
+        let error = missing_name(self.script, at, end);
+        let is_reserved = self.script.token_kind(at) == Some(TokenKind::ReservedWord);
+        if is_reserved {
+            // Several reserved words are independent mistakes.
+            self.errors.push(error);
+            return at + 1;
+        }
+        self.report(error);
+        end
     }
 
     /// Walks a bracket in place of a table: a derived table, or joined tables.
@@ -73,10 +101,10 @@ impl QueryWalker<'_, '_> {
 
     /// Walks a query in place of a table. Its stars count only if the list above it has a star too.
     fn walk_derived_table(&mut self, start: usize, end: usize) {
-        let star_count = self.stars.len();
+        let outer_stars = self.stars.mark();
         self.walk_query(start, end);
         if self.select_lists.last().is_none_or(|list| list.star.is_none()) {
-            self.stars.truncate(star_count);
+            self.stars.forget_after(outer_stars);
         }
     }
 
@@ -104,66 +132,57 @@ impl QueryWalker<'_, '_> {
     /// temporal table function, which is a join of two streams that looks like a call.
     fn may_be_temporal_table_function(&self, first: usize, close: usize) -> bool {
         let script = self.script;
-        let Some(open) = (first..close).rev().find(|&at| script.is_symbol(at, "(")) else { return false };
-        let ends_there = |next: usize| (next..close).all(|at| script.is_symbol(at, ")"));
-        if script.is_word(open.saturating_sub(1), "UNNEST") || !script.name_end(open + 1, close).is_some_and(ends_there)
-        {
+        // Backward from the end: closing brackets, the last part of a name, and nothing else up to a bracket.
+        let Some(last) = (first..close).rev().find(|&at| !script.is_symbol(at, ")")) else { return false };
+        let is_after_dot = |at: usize| at.checked_sub(1).is_some_and(|before| script.is_symbol(before, "."));
+        let is_in_name = |at: usize| script.is_identifier(at) || script.is_symbol(at, ".") || is_after_dot(at);
+        let Some(open) = (first..=last).rev().find(|&at| !is_in_name(at)) else { return false };
+        let is_only_argument = script.is_symbol(open, "(") && script.name_end(open + 1, close) == Some(last + 1);
+        if !is_only_argument || script.is_word(open.saturating_sub(1), "UNNEST") {
             return false;
         }
-        let last = (open..close).rev().find(|&at| script.is_identifier(at)).unwrap_or(open);
         let column = script.identifier(last).to_ascii_lowercase();
         column.contains("time") || column.contains("date") || column == "ts" || column.ends_with("_ts")
     }
 
     /// Records the join at `join`, whose right side ends before the token `next`.
     pub(super) fn add_join(&mut self, join: usize, next: usize, is_temporal: bool) {
-        let span = self.script.token_span(join);
+        let script = self.script;
+        let span = script.token_span(join);
+        let bounds = self.join_bounds.get_or_insert_with(|| JoinBounds::new(script));
+        let (in_time, by_window) = (bounds.are_in_time(next), bounds.are_by_window(next));
         if is_temporal {
             self.add_stateful_construct("a temporal join", span);
-        } else if self.has_time_bound(next) {
+        } else if in_time || (by_window && self.joins_windows(join, next)) {
             self.add_stateful_construct("a join", span);
         } else {
             self.add_stateful_construct("a regular join", span.clone());
+            self.joins_on_window_bounds.extend(by_window.then(|| span.clone()));
             self.regular_joins.push(span);
         }
     }
 
-    /// Returns whether the condition that follows mentions intervals or windows, which bound the state of the join.
-    fn has_time_bound(&mut self, next: usize) -> bool {
-        if self.time_bounded.is_empty() {
-            self.time_bounded = time_bounded_tokens(self.script);
-        }
-        self.time_bounded.get(next).copied().unwrap_or_default()
+    /// Returns whether both sides of the join at `join` have windows.
+    fn joins_windows(&mut self, join: usize, next: usize) -> bool {
+        let script = self.script;
+        let sources = self.window_sources.get_or_insert_with(|| WindowSources::new(script));
+        sources.are_between(join, next) && sources.are_between(sources.query_start(join).from, join)
     }
 
     /// Records that a table is read, unless the name is a common table expression.
     pub(super) fn add_table_read(&mut self, name: QualifiedName) {
         let star = self.select_lists.last().and_then(|list| list.star.clone());
-        let is_cte = matches!(name.parts.as_slice(), [only] if self.ctes_in_scope.contains_key(only));
-        if is_cte {
-            let cte_stars = name.parts.first().and_then(|only| self.stars_by_cte.get(only)).filter(|_| star.is_some());
-            self.stars.extend(cte_stars.cloned().unwrap_or_default());
-        } else {
-            self.stars.extend(star.filter(|star| !self.stars.contains(star)));
+        let cte = match name.parts.as_slice() {
+            [only] => self.ctes_in_scope.get(only).and_then(|open| open.last()).copied(),
+            _ => None,
+        };
+        match (cte, star) {
+            (Some(cte), Some(_)) => self.stars.add_cte_read(cte),
+            (None, Some(star)) => self.stars.add_table(star),
+            (_, None) => {}
+        }
+        if cte.is_none() {
             self.add_mention(Usage::Reads, ObjectKind::Table, name.parts, name.span);
         }
     }
-}
-
-/// Returns, for each token, whether a word about intervals or windows comes before the next join, query or statement.
-fn time_bounded_tokens(script: &Script<'_>) -> Vec<bool> {
-    let mut is_bounded = false;
-    let mut bounded: Vec<bool> = (0..script.len())
-        .rev()
-        .map(|at| {
-            if script.is_any_word(at, &["JOIN", "GROUP", "UNION", "SELECT"]) || script.is_symbol(at, ";") {
-                is_bounded = false;
-            } else if script.is_any_word(at, &["INTERVAL", "BETWEEN", "window_start", "window_end"]) {
-                is_bounded = true;
-            }
-            is_bounded
-        })
-        .collect();
-    bounded.reverse();
-    bounded
 }

@@ -2,6 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use super::{
+    join_bounds::JoinBounds,
+    stars::{CteId, Stars},
+    window_sources::WindowSources,
+};
 use crate::{
     resource::Span,
     sql::{Mention, ObjectKind, SqlError, StatefulConstruct, Usage, script::Script},
@@ -19,15 +24,12 @@ pub(in crate::sql) struct QueryWalker<'s, 'a> {
     pub errors: Vec<SqlError>,
     /// Joins of tables without a bound in time, each at its `JOIN` or comma.
     pub regular_joins: Vec<Span>,
-    /// Each `*` in a `SELECT` list that reads a table, and whose columns reach the result of the query that is
-    /// walked. A `*` over a common table expression or a subquery that names its columns does not count.
-    pub stars: Vec<Span>,
-    /// The stars of each common table expression, by its name.
-    pub(super) stars_by_cte: BTreeMap<String, Vec<Span>>,
+    /// Where the columns of a `*` come from.
+    pub(super) stars: Stars,
     /// The windows: calls of `TUMBLE`, `HOP` and similar functions.
     pub windows: Vec<Span>,
-    /// Names that common table expressions shadow here, with the number of open expressions of that name.
-    pub(super) ctes_in_scope: BTreeMap<String, usize>,
+    /// Names that common table expressions shadow here, each with its open expressions, the innermost last.
+    pub(super) ctes_in_scope: BTreeMap<String, Vec<CteId>>,
     /// The shadowed names in the order in which they came into scope.
     pub(super) cte_scope_stack: Vec<String>,
     /// The select lists that are being walked, the innermost last.
@@ -40,8 +42,13 @@ pub(in crate::sql) struct QueryWalker<'s, 'a> {
     pub(super) table_function_bracket: Option<usize>,
     /// A token that starts an operand regardless of the token before it.
     pub(super) operand_start: Option<usize>,
-    /// For each token, whether a word about time comes before the next join. Empty until it is first needed.
-    pub(super) time_bounded: Vec<bool>,
+    /// The joins of [`Self::regular_joins`] that equate both bounds of a window. They are bounded if the tables have
+    /// windows, which only their definitions tell.
+    pub joins_on_window_bounds: Vec<Span>,
+    /// The bounds of joins. `None` until they are first needed.
+    pub(super) join_bounds: Option<JoinBounds>,
+    /// The sources of windows. `None` until they are first needed.
+    pub(super) window_sources: Option<WindowSources>,
 }
 
 /// What one `SELECT` list has shown so far.
@@ -49,15 +56,8 @@ pub(in crate::sql) struct QueryWalker<'s, 'a> {
 pub(super) struct SelectList {
     /// Whether the walk is in the list itself, not in the clauses after it.
     pub(super) is_open: bool,
-    /// Whether the list has a column outside the arguments of unknown functions. An aggregate cannot appear beside
-    /// such a column without `GROUP BY`, so every unknown function of the list is then a function of single rows.
-    pub(super) has_column: bool,
-    /// How many calls of unknown functions are open.
-    pub(super) unknown_call_depth: usize,
     /// The first `*` of the list.
     pub(super) star: Option<Span>,
-    /// The first unknown function of the list.
-    pub(super) unknown_function: Option<(String, Span)>,
 }
 
 /// The clause of a query that the walk is in.
@@ -91,8 +91,7 @@ impl<'s, 'a> QueryWalker<'s, 'a> {
             stateful_constructs: Vec::new(),
             errors: Vec::new(),
             regular_joins: Vec::new(),
-            stars: Vec::new(),
-            stars_by_cte: BTreeMap::new(),
+            stars: Stars::default(),
             windows: Vec::new(),
             ctes_in_scope: BTreeMap::new(),
             cte_scope_stack: Vec::new(),
@@ -101,8 +100,23 @@ impl<'s, 'a> QueryWalker<'s, 'a> {
             match_recognize_depth: 0,
             table_function_bracket: None,
             operand_start: None,
-            time_bounded: Vec::new(),
+            joins_on_window_bounds: Vec::new(),
+            join_bounds: None,
+            window_sources: None,
         }
+    }
+
+    /// Reports an error, unless another one before it explains it.
+    pub(super) fn report(&mut self, error: SqlError) {
+        if self.errors.is_empty() {
+            self.errors.push(error);
+        }
+    }
+
+    /// Returns each `*` in a `SELECT` list that reads a table, and whose columns reach the result of a query. A `*` over
+    /// a common table expression or a subquery that names its columns does not count.
+    pub fn stars(&self) -> Vec<Span> {
+        self.stars.reaching_result()
     }
 
     /// Records a mention of an object.
@@ -116,16 +130,16 @@ impl<'s, 'a> QueryWalker<'s, 'a> {
     }
 
     /// Shadows tables named `name`.
-    pub(super) fn enter_cte_scope(&mut self, name: &str) {
-        *self.ctes_in_scope.entry(name.to_owned()).or_default() += 1;
+    pub(super) fn enter_cte_scope(&mut self, name: &str, cte: CteId) {
+        self.ctes_in_scope.entry(name.to_owned()).or_default().push(cte);
         self.cte_scope_stack.push(name.to_owned());
     }
 
     /// Ends one scope of `name`.
     pub(super) fn leave_cte_scope(&mut self, name: &str) {
-        if let Some(count) = self.ctes_in_scope.get_mut(name) {
-            *count -= 1;
-            if *count == 0 {
+        if let Some(open) = self.ctes_in_scope.get_mut(name) {
+            open.pop();
+            if open.is_empty() {
                 self.ctes_in_scope.remove(name);
             }
         }

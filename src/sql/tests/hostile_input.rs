@@ -1,6 +1,6 @@
 //! Hostile and huge texts cause nothing worse than an error, in time linear in their length.
 
-use crate::sql::{analyze, lint, normal_form};
+use crate::sql::{analyze, normal_form, work::steps_of};
 
 /// Returns texts that are hard for recognizers, with `count` repeated pieces each.
 fn hostile_texts(count: usize) -> Vec<String> {
@@ -116,32 +116,126 @@ fn two_hundred_bracket_levels_are_accepted() {
     assert_eq!(analyze(&text).mentions.len(), 1);
 }
 
-/// Doubling a text must not take much more than twice the time. A factor of ten separates linear time from quadratic
-/// time (a factor of one hundred), however busy the machine is.
+/// Returns the steps that an analysis, its lints and the normal form of `text` take. Also checks that there are at
+/// most as many results as bytes, which bounds the memory.
+fn steps_to_read(text: &str) -> u64 {
+    steps_of(|| {
+        let analysis = analyze(text);
+        let lints = super::lints::lints_with_defaults(text);
+        assert!(analysis.mentions.len() + analysis.column_functions.len() + lints.len() <= text.len());
+        std::hint::black_box(normal_form(text));
+    })
+}
+
+/// Asserts that a text that is twice as long takes at most little more than twice the steps.
+fn assert_linear(name: &str, short: &str, long: &str) {
+    let (few, many) = (steps_to_read(short), steps_to_read(long));
+    let per_byte = |steps: u64, text: &str| steps as f64 / text.len() as f64;
+    let (before, after) = (per_byte(few, short), per_byte(many, long));
+    assert!(after <= before * 1.2 + 1.0, "{name}: {before:.1} steps per byte grow to {after:.1}");
+    // A nest of 200 brackets is read in one pass too.
+    assert!(after < 200.0, "{name}: {after:.1} steps per byte");
+}
+
 #[test]
-fn analysis_time_is_linear_in_text_length() {
-    let time = |count: usize| {
-        hostile_texts(count)
-            .iter()
-            .map(|text| {
-                let start = std::time::Instant::now();
-                let analysis = analyze(text);
-                let empty = crate::resource::Properties::new();
-                let none = std::collections::BTreeSet::new();
-                let context = crate::sql::LintContext {
-                    properties: &empty,
-                    principal: None,
-                    is_protected: true,
-                    can_evolve: true,
-                    allowed_codes: &none,
-                };
-                std::hint::black_box((lint(&analysis, text, &context), normal_form(text)));
-                (start.elapsed(), text.chars().take(30).collect::<String>())
-            })
-            .max()
-            .unwrap()
+fn the_steps_of_reading_grow_with_the_length_of_the_text() {
+    for (short, long) in hostile_texts(300).iter().zip(&hostile_texts(600)) {
+        assert_linear(&short.chars().take(50).collect::<String>(), short, long);
+    }
+}
+
+/// A table with windows.
+const WINDOW: &str = "(SELECT * FROM TABLE(TUMBLE(TABLE t, DESCRIPTOR(a), INTERVAL '1' DAY)))";
+
+/// Returns valid and invalid texts of many shapes, with `count` repeated parts each.
+fn shapes(count: usize) -> Vec<(&'static str, String)> {
+    let numbered =
+        |part: &dyn Fn(usize) -> String, separator: &str| (0..count).map(part).collect::<Vec<_>>().join(separator);
+    let ctes = |query: &dyn Fn(usize) -> String| {
+        let list = (1..=count).map(|n| format!(", c{n} AS ({})", query(n - 1))).collect::<String>();
+        format!("INSERT INTO s WITH c0 AS (SELECT * FROM t){list} SELECT * FROM c{count}")
     };
-    let (small, _) = time(100);
-    let (large, text) = time(1_000);
-    assert!(large < small * 60 + std::time::Duration::from_millis(50), "{small:?} grows to {large:?} on {text}");
+    // Brackets nest up to the limit, with the rest of the text inside all of them.
+    let nested = |open: &str, inside: &str, close: &str| {
+        format!("INSERT INTO s SELECT {}{}{} FROM t", open.repeat(190), inside.repeat(count), close.repeat(190))
+    };
+    vec![
+        (
+            "each CTE reads the one before it twice",
+            ctes(&|n| format!("SELECT * FROM c{n} UNION ALL SELECT * FROM c{n}")),
+        ),
+        (
+            "each CTE reads the one before it and a table",
+            ctes(&|n| format!("SELECT * FROM c{n} UNION ALL SELECT * FROM t")),
+        ),
+        ("each CTE joins the first and the one before it", ctes(&|n| format!("SELECT * FROM c0, c{n}"))),
+        ("each CTE has the same name", ctes(&|_| "WITH c0 AS (SELECT * FROM t) SELECT * FROM c0".to_owned())),
+        ("UNION ALL", format!("INSERT INTO s {}", numbered(&|n| format!("SELECT * FROM t{n}"), " UNION ALL "))),
+        ("stars", format!("INSERT INTO s SELECT {} FROM t", numbered(&|n| format!("t{n}.*"), ", "))),
+        ("tables", format!("INSERT INTO s SELECT * FROM {}", numbered(&|n| format!("t{n}"), ", "))),
+        ("joins", format!("INSERT INTO s SELECT * FROM t {}", "JOIN u ON a = b ".repeat(count))),
+        (
+            "joins on window bounds",
+            format!(
+                "INSERT INTO s SELECT * FROM {WINDOW} w {}",
+                numbered(
+                    &|n| format!(
+                        "JOIN {WINDOW} w{n} ON w.window_start = w{n}.window_start AND w.window_end = w{n}.window_end"
+                    ),
+                    " "
+                )
+            ),
+        ),
+        ("groups by window bounds", nested("(SELECT x, ", "a, ", " FROM t GROUP BY window_start, window_end)")),
+        ("hints", format!("SELECT * FROM t {}", "/*+ OPTIONS('a'='b') */ ".repeat(count))),
+        ("hints after names", format!("SELECT {} FROM t", "`a` /*+ OPTIONS('a'='b') */, ".repeat(count))),
+        ("comments", format!("SELECT {}* FROM t", "/* a */ -- b\n ".repeat(count))),
+        (
+            "CASE",
+            format!("INSERT INTO s SELECT {} x {} FROM t", "CASE WHEN a THEN ".repeat(count), "END ".repeat(count)),
+        ),
+        ("IN list", format!("INSERT INTO s SELECT x FROM t WHERE x IN ({})", numbered(&|n| n.to_string(), ", "))),
+        ("values", format!("INSERT INTO s VALUES {}", numbered(&|n| format!("({n}, 'a')"), ", "))),
+        ("operators", format!("INSERT INTO s SELECT x FROM t WHERE {}", numbered(&|n| format!("a > {n}"), " AND "))),
+        ("statements", numbered(&|n| format!("INSERT INTO s SELECT x FROM t{n}"), ";\n")),
+        (
+            "statement set",
+            format!("EXECUTE STATEMENT SET BEGIN {}END;", "INSERT INTO s SELECT * FROM t; ".repeat(count)),
+        ),
+        ("columns", format!("CREATE TABLE t ({})", numbered(&|n| format!("c{n} INT, d{n} AS f(c{n})"), ", "))),
+        ("options", format!("CREATE TABLE t (a INT) WITH ({})", numbered(&|n| format!("'k{n}' = 'v'"), ", "))),
+        ("dropped tables", format!("DROP TABLE {}", numbered(&|n| format!("t{n}"), ", "))),
+        ("groups", format!("INSERT INTO s {}", "SELECT x FROM t GROUP BY a, b UNION ALL ".repeat(count) + "SELECT 1")),
+        ("parts of a name", format!("INSERT INTO s SELECT x FROM t{}", ".a".repeat(count))),
+        ("calls in calls", nested("f(", "a, ", ")")),
+        ("calls that never close", nested("f(", "a, ", "")),
+        ("windows that never close", nested("TUMBLE(", "a, ", "")),
+        ("casts that never close", nested("CAST(", "a, ", "")),
+        ("groups in groups", nested("(SELECT x FROM t GROUP BY y, ", "a, ", ")")),
+        ("brackets", nested("(", "a + ", ")")),
+        ("subqueries", nested("(SELECT x, ", "a, ", " FROM t)")),
+        (
+            "table functions",
+            format!("SELECT 1 FROM {}x{}", "LATERAL TABLE(f(x, ".repeat(90), ")) ".repeat(90) + &", a".repeat(count)),
+        ),
+    ]
+}
+
+#[test]
+fn the_steps_of_reading_each_shape_grow_with_the_length_of_the_text() {
+    for ((name, short), (_, long)) in shapes(1_000).iter().zip(&shapes(2_000)) {
+        assert_linear(name, short, long);
+    }
+}
+
+#[test]
+fn a_star_that_many_expressions_read_is_one_star() {
+    let doubled: String =
+        (1..40).map(|n| format!(", c{n} AS (SELECT * FROM c{0} UNION ALL SELECT * FROM c{0})", n - 1)).collect();
+    let text = format!("INSERT INTO s WITH c0 AS (SELECT * FROM t){doubled} SELECT * FROM c39");
+    let lints = super::lints::lints_with_defaults(&text);
+    let stars: Vec<_> = lints.iter().filter(|lint| lint.code == "FL102").collect();
+    assert_eq!(stars.len(), 1);
+    let star = text.find("* FROM t").unwrap();
+    assert_eq!(stars[0].span, Some(star..star + 1));
 }

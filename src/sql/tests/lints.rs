@@ -3,7 +3,9 @@
 use std::collections::BTreeSet;
 
 use crate::resource::{Properties, Template};
-use crate::sql::{Lint, LintContext, LintSeverity, analyze, explain_lint, lint, lint_codes};
+use crate::sql::{
+    Lint, LintContext, LintSeverity, ViewContext, analyze, explain_lint, lint, lint_codes, lint_with_views,
+};
 
 /// Returns the lints of a text in a project with default settings.
 pub(super) fn lints_with_defaults(text: &str) -> Vec<Lint> {
@@ -179,12 +181,235 @@ fn fl108_reports_a_plaintext_secret_in_properties() {
     }
 }
 
+/// The value that no message may repeat.
+const LITERAL: &str = "hunter2";
+
+/// Returns the lints of an option of a connection.
+fn option_lints(key: &str, value: &str) -> Vec<Lint> {
+    lints_with_defaults(&format!("CREATE CONNECTION c WITH ('type' = 'x', '{key}' = '{}')", value.replace('\'', "''")))
+}
+
+#[test]
+fn fl108_reports_every_sensitive_key_of_flink_and_confluent() {
+    // GlobalConfiguration.SENSITIVE_KEYS of Apache Flink.
+    let flink = [
+        "password",
+        "secret",
+        "fs.azure.account.key",
+        "apikey",
+        "api-key",
+        "auth-params",
+        "service-key",
+        "token",
+        "basic-auth",
+        "jaas.config",
+        "http-headers",
+    ];
+    // The options of connections and models of Confluent Cloud that hold a secret.
+    let confluent = [
+        "aws-access-key",
+        "aws-secret-key",
+        "aws-session-token",
+        "client-secret",
+        "sse-token",
+        "vertexai.service_key",
+        "bedrock.aws_access_key",
+        "bedrock.aws_secret_key",
+        "bedrock.aws_session_token",
+        "azureml.api_key",
+        "sagemaker.aws_session_token",
+    ];
+    for key in flink.into_iter().chain(confluent) {
+        let camel_case: String =
+            key.split(['-', '_']).map(|word| format!("{}{}", word[..1].to_uppercase(), &word[1..])).collect();
+        for written in [
+            key.to_owned(),
+            key.to_uppercase(),
+            key.replace(['-', '_'], "."),
+            key.replace(['-', '_', '.'], ""),
+            format!("my.{key}"),
+            format!("{key}.second"),
+            format!("{key}-1"),
+            camel_case,
+        ] {
+            let lints = option_lints(&written, LITERAL);
+            assert_eq!(codes_of(&lints), ["FL108"], "{written}");
+            assert!(!format!("{lints:?}").contains(LITERAL), "{written}");
+            assert_eq!(codes_of(&option_lints(&written, "${secret.k}")), [""; 0], "{written}");
+            assert_eq!(codes_of(&option_lints(&written, "")), [""; 0], "{written}");
+        }
+    }
+}
+
+#[test]
+fn fl108_is_silent_about_options_that_only_sound_like_a_secret() {
+    for (key, value) in [
+        ("max-tokens", "500"),
+        ("openai.params.max_tokens", "500"),
+        ("maxTokens", "500"),
+        ("context-tokens", "4096"),
+        ("token-limit", "5"),
+        ("token-endpoint", "https://login.example.com/oauth2/token"),
+        ("token-type", "bearer"),
+        ("tokenizer", "standard"),
+        ("basic.auth.credentials.source", "USER_INFO"),
+        ("aws.credentials.provider", "AUTO"),
+        ("key.format", "avro-registry"),
+        ("kafka.cleanup-policy", "compact"),
+        ("sasl.mechanism", "PLAIN"),
+        ("primary-key", "id"),
+        ("pattern", "a+"),
+        ("endpoint", "https://api.example.com/v1?version=2&user=me"),
+        ("openai.system_prompt", "Never reveal password=x, not even to me@example.com"),
+        ("url", "jdbc:postgresql://db.example.com:5432/shop"),
+        ("url", "mongodb://reader@db.example.com"),
+        ("url", "https://reader:${secret.password}@db.example.com?api_key={{sessionconfig/sql.secrets.k}}"),
+    ] {
+        assert_eq!(codes_of(&option_lints(key, value)), [""; 0], "{key}");
+    }
+}
+
+#[test]
+fn fl108_reports_credentials_in_any_value() {
+    for value in [
+        "https://reader:hunter2@db.example.com/v1",
+        "https://hunter2@git.example.com/repository",
+        "mongodb+srv://reader:hunter2@cluster.example.com/?retryWrites=true",
+        "jdbc:postgresql://db.example.com/shop?user=reader&password=hunter2",
+        "https://api.example.com/v1?api_key=hunter2",
+        "https://blob.example.com/c?sv=2024&sig=hunter2",
+        "Endpoint=sb://bus.example.com/;SharedAccessKeyName=root;SharedAccessKey=hunter2",
+        "-----BEGIN PRIVATE KEY-----hunter2-----END PRIVATE KEY-----",
+    ] {
+        let lints = option_lints("endpoint", value);
+        assert_eq!(codes_of(&lints), ["FL108"], "{value}");
+        assert!(lints[0].message.contains("contains credentials"), "{value}");
+        assert!(!format!("{lints:?}").contains(LITERAL), "{value}");
+        let lints = lints_with("INSERT INTO a SELECT x FROM b", &[("endpoint", value)], |_| {});
+        assert_eq!(codes_of(&lints), ["FL108"], "{value}");
+    }
+    let hint = "INSERT INTO a SELECT x FROM b /*+ OPTIONS('properties.password'='hunter2') */";
+    assert_one_lint(hint, "FL108", "'hunter2'");
+}
+
+#[test]
+fn fl108_says_that_a_placeholder_was_not_filled_in() {
+    for value in
+        ["<your-api-key>", "YOUR_API_KEY", "your-api-key", "****", "xxxx", "...", "changeme", "$API_KEY", "{key}"]
+    {
+        let lints = option_lints("api-key", value);
+        assert_eq!(codes_of(&lints), ["FL108"], "{value}");
+        assert_eq!(lints[0].message, "the secret `api-key` is a placeholder that was not filled in", "{value}");
+    }
+    for value in [LITERAL, "{\"private_key\":\"-----BEGIN\"}", "sk-your-key"] {
+        assert!(!option_lints("api-key", value)[0].message.contains("placeholder"), "{value}");
+    }
+}
+
 #[test]
 fn fl109_reports_unbounded_state() {
     assert_one_lint("INSERT INTO a SELECT x, COUNT(*) FROM b GROUP BY x", "FL109", "GROUP");
     assert_one_lint("INSERT INTO a SELECT DISTINCT x FROM b", "FL109", "DISTINCT");
     assert_one_lint("INSERT INTO a SELECT x FROM b UNION SELECT x FROM c", "FL109", "UNION");
     assert_no_lints("INSERT INTO a SELECT x FROM b UNION ALL SELECT x FROM c");
+}
+
+#[test]
+fn fl101_takes_only_a_limit_between_two_tables_for_a_bound_in_time() {
+    let join = |condition: &str| format!("INSERT INTO o SELECT a.x FROM a JOIN b ON a.id = b.id {condition}");
+    for condition in [
+        "WHERE a.price BETWEEN 10 AND 100",
+        "AND a.price BETWEEN b.low AND b.high",
+        "WHERE a.ts > NOW() - INTERVAL '1' DAY",
+        "WHERE a.ts BETWEEN NOW() - INTERVAL '1' DAYS AND CURRENT_TIMESTAMP",
+        "AND a.ts + INTERVAL '1' DAY > a.other",
+        "AND a.ts > b.ts - INTERVAL '1' HOUR",
+        "AND (a.ts BETWEEN b.ts AND b.ts + INTERVAL '1' HOUR OR a.x = 1)",
+        "AND a.ts NOT BETWEEN b.ts AND b.ts + INTERVAL '1' HOUR",
+        "AND a.window_start = b.window_start AND a.window_end = b.window_end",
+        "WHERE a.k IN (SELECT c.k FROM c WHERE c.ts BETWEEN c.u AND c.u + INTERVAL '1' HOUR)",
+        "WHERE b.window_start IS NOT NULL",
+    ] {
+        assert_eq!(codes_of(&lints_with_defaults(&join(condition))), ["FL101"], "{condition}");
+    }
+    for condition in [
+        "AND a.ts BETWEEN b.ts AND b.ts + INTERVAL '10' SECOND",
+        "AND (a.ts BETWEEN b.ts - INTERVAL '1' HOUR AND b.ts)",
+        "WHERE a.ts BETWEEN b.ts AND b.ts + INTERVAL '10' SECOND",
+        "AND a.ts >= b.ts AND a.ts < b.ts + INTERVAL '1' HOUR",
+        "WHERE a.price > 3 AND b.ts - INTERVAL '1' HOUR <= a.ts AND b.ts + INTERVAL '1' HOUR >= a.ts",
+        "AND a_ts BETWEEN b_ts AND b_ts + INTERVAL '1' DAYS",
+    ] {
+        assert_eq!(codes_of(&lints_with_defaults(&join(condition))), [""; 0], "{condition}");
+    }
+    let window = |table: &str| format!("SELECT * FROM TABLE(TUMBLE(TABLE {table}, DESCRIPTOR(ts), INTERVAL '1' HOUR))");
+    let on = "ON l.id = r.id AND l.window_start = r.window_start AND l.window_end = r.window_end";
+    let codes = |text: &str| codes_of(&lints_with(text, &[("sql.tables.scan.idle-timeout", "1 min")], |_| {}));
+    let (a, b) = (window("a"), window("b"));
+    assert_eq!(codes(&format!("INSERT INTO o SELECT l.x FROM ({a}) l JOIN ({b}) r {on}")), [""; 0]);
+    assert_eq!(codes(&format!("INSERT INTO o WITH l AS ({a}), r AS ({b}) SELECT l.x FROM l JOIN r {on}")), [""; 0]);
+    assert_eq!(codes(&format!("INSERT INTO o SELECT l.x FROM ({a}) l JOIN hourly r {on}")), ["FL101"]);
+    let right = on.replace("l.", "h.");
+    assert_eq!(codes(&format!("INSERT INTO o WITH w AS ({a}) SELECT h.x FROM hourly h JOIN w r {right}")), ["FL101"]);
+    let half = on.replace("AND l.window_end = r.window_end", "");
+    assert_eq!(codes(&format!("INSERT INTO o SELECT l.x FROM ({a}) l JOIN ({b}) r {half}")), ["FL101"]);
+    let views = [vec!["l".to_owned()], vec!["r".to_owned()]].into();
+    let text = format!("INSERT INTO o SELECT l.x FROM l JOIN r {on}");
+    let lints = lints_with_views(&text, &views);
+    assert_eq!(codes_of(&lints), [""; 0]);
+    assert_eq!(codes_of(&lints_with_defaults(&text)), ["FL101"]);
+}
+
+#[test]
+fn a_state_ttl_of_zero_bounds_nothing() {
+    for ttl in ["0", "0 ms", "0.0 h", "00s"] {
+        assert_eq!(codes_of(&lints_with(JOIN, &[("sql.state-ttl", ttl)], |_| {})), ["FL101"], "{ttl}");
+        let hinted = JOIN.replace("SELECT", &format!("SELECT /*+ STATE_TTL('b' = '{ttl}', 'c' = '{ttl}') */"));
+        assert_eq!(codes_of(&lints_with_defaults(&hinted)), ["FL101"], "{ttl}");
+    }
+    for ttl in ["1", "0.5 h", "10 ms"] {
+        assert_eq!(codes_of(&lints_with(JOIN, &[("sql.state-ttl", ttl)], |_| {})), [""; 0], "{ttl}");
+    }
+}
+
+#[test]
+fn fl109_takes_window_bounds_for_a_window_only_if_the_source_has_windows() {
+    let group = "GROUP BY window_start, window_end";
+    let sums = "INSERT INTO o SELECT window_start, window_end, SUM(n) FROM";
+    assert_one_lint(&format!("{sums} hourly {group}"), "FL109", "GROUP");
+    let window = "TABLE(TUMBLE(TABLE b, DESCRIPTOR(ts), INTERVAL '1' HOUR))";
+    let codes = |text: &str| codes_of(&lints_with(text, &[("sql.tables.scan.idle-timeout", "1 min")], |_| {}));
+    for text in [
+        format!("{sums} {window} {group}"),
+        format!("{sums} (SELECT * FROM {window}) AS w {group}"),
+        format!(
+            "INSERT INTO o WITH w AS (SELECT * FROM {window}), v AS (SELECT * FROM w) SELECT SUM(n) FROM v {group}"
+        ),
+    ] {
+        assert_eq!(codes(&text), [""; 0], "{text}");
+    }
+    for text in [
+        format!("{sums} {window} {group} UNION ALL SELECT window_start, window_end, SUM(n) FROM hourly {group}"),
+        format!("INSERT INTO o WITH w AS (SELECT * FROM {window}) SELECT SUM(n) FROM hourly {group}"),
+    ] {
+        assert_eq!(codes(&text), ["FL109"], "{text}");
+    }
+    let text = format!("{sums} hourly {group}");
+    assert_eq!(codes_of(&lints_with_views(&text, &[vec!["hourly".to_owned()]].into())), [""; 0]);
+}
+
+/// Returns the lints of a text that reads these views with windows.
+fn lints_with_views(text: &str, views: &BTreeSet<Vec<String>>) -> Vec<Lint> {
+    let properties = Properties::new();
+    let context = LintContext {
+        properties: &properties,
+        principal: None,
+        is_protected: false,
+        can_evolve: false,
+        allowed_codes: &BTreeSet::new(),
+    };
+    let views = ViewContext { windowed_views: views.clone(), ..ViewContext::default() };
+    lint_with_views(&analyze(text), text, &context, &views)
 }
 
 #[test]

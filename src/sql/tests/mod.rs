@@ -5,6 +5,7 @@ mod hostile_input;
 mod insert_forms;
 mod kinds;
 mod lints;
+mod names;
 mod normalize;
 mod objects;
 mod properties;

@@ -8,7 +8,10 @@ use crate::{
 #[test]
 fn the_normal_form_is_one_line_without_comments() {
     let text = "-- totals\ninsert into `sink`\n  select /* all */ Upper( t . `name` ),'x  y'\nfrom t /*+ OPTIONS('k'='v') */ ;;\n";
-    assert_eq!(normal_form(text), "INSERT INTO sink SELECT UPPER ( t . name ) , 'x  y' FROM t /*+ OPTIONS('k'='v') */");
+    assert_eq!(
+        normal_form(text),
+        "INSERT INTO sink SELECT UPPER ( t . name ) , 'x  y' FROM t /*+ OPTIONS ( 'k' = 'v' ) */"
+    );
 }
 
 #[test]
@@ -24,6 +27,29 @@ fn cosmetic_changes_keep_the_normal_form() {
 }
 
 #[test]
+fn layout_inside_a_hint_keeps_the_normal_form() {
+    let text = "SELECT x FROM a /*+OPTIONS('k' = 'v')*/";
+    for other in
+        ["SELECT x FROM a /*+ OPTIONS('k'='v') */", "SELECT x FROM a /*+\n  OPTIONS (\n    'k' = 'v' -- note\n  )\n*/"]
+    {
+        assert!(are_equivalent(text, other), "{}", normal_form(other));
+        assert_eq!(normal_form(&normal_form(other)), normal_form(other));
+    }
+}
+
+#[test]
+fn the_case_of_a_function_without_brackets_matters_only_as_a_column_name() {
+    for (one, other) in [
+        ("SELECT current_date AS d FROM a", "SELECT CURRENT_DATE AS d FROM a"),
+        ("SELECT current_timestamp ts FROM a", "SELECT CURRENT_TIMESTAMP ts FROM a"),
+        ("SELECT x FROM a WHERE y < current_timestamp", "SELECT x FROM a WHERE y < CURRENT_TIMESTAMP"),
+        ("SELECT current_timestamp(3) FROM a", "SELECT CURRENT_TIMESTAMP(3) FROM a"),
+    ] {
+        assert!(are_equivalent(one, other), "{one}");
+    }
+}
+
+#[test]
 fn meaningful_changes_change_the_normal_form() {
     for (one, other) in [
         ("SELECT x FROM a", "SELECT X FROM a"),
@@ -33,7 +59,16 @@ fn meaningful_changes_change_the_normal_form() {
         ("SELECT x < y FROM a", "SELECT x <= y FROM a"),
         ("SELECT x < -y FROM a", "SELECT x <- y FROM a -- as Flink reads it\n, b"),
         ("SELECT x FROM a /*+ OPTIONS('k'='v') */", "SELECT x FROM a"),
-        ("SELECT x FROM a /*+ OPTIONS('k'='v') */", "SELECT x FROM a /*+ OPTIONS('k'= 'v') */"),
+        ("SELECT x FROM a /*+ OPTIONS('k'='v') */", "SELECT x FROM a /*+ OPTIONS('k'='v ') */"),
+        ("SELECT x FROM a /*+ OPTIONS('k'='v') */", "SELECT x FROM a /*+ OPTIONS('k'='w') */"),
+        ("SELECT x FROM a /*+ OPTIONS('k'='v') */", "SELECT x FROM a /*+ OPTIONS('k'='v', 'l'='w') */"),
+        ("SELECT x FROM a /*+ STATE_TTL('a'='1d') */", "SELECT x FROM a /*+ STATE_TTL('A'='1d') */"),
+        ("SELECT PI FROM a", "SELECT `PI` FROM a"),
+        ("SELECT pi FROM a", "SELECT `pi` FROM a"),
+        ("CREATE VIEW v AS SELECT current_date FROM a", "CREATE VIEW v AS SELECT CURRENT_DATE FROM a"),
+        ("CREATE VIEW v AS SELECT x, localtime FROM a", "CREATE VIEW v AS SELECT x, LOCALTIME FROM a"),
+        ("CREATE TABLE t AS SELECT DISTINCT user, x FROM a", "CREATE TABLE t AS SELECT DISTINCT USER, x FROM a"),
+        ("SELECT * FROM (SELECT current_timestamp)", "SELECT * FROM (SELECT CURRENT_TIMESTAMP)"),
         ("SELECT a.b FROM a", "SELECT `a.b` FROM a"),
         ("SELECT `from` FROM a", "SELECT from FROM a"),
         ("SELECT ab FROM a", "SELECT a b FROM a"),

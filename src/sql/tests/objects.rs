@@ -127,6 +127,59 @@ fn models_agents_tools_and_connections_are_found() {
 }
 
 #[test]
+fn a_version_is_no_part_of_the_name_of_a_model() {
+    for (text, expected) in [
+        ("SELECT 1 FROM d, LATERAL TABLE(ML_PREDICT('sentiment$2', d.body)) AS p(label)", "calls model sentiment"),
+        ("SELECT ML_EVALUATE('c.d.`m-1$12`', a, b) FROM l", "calls model c/d/m-1"),
+        ("SELECT ML_EVALUATE_ALL('sentiment', label, body) FROM l", "calls model sentiment"),
+        ("SELECT ML_EVALUATE_ALL('sentiment$all', label, body) FROM l", "calls model sentiment"),
+        ("SELECT * FROM ML_PREDICT(TABLE t, MODEL c.`m$3`, DESCRIPTOR(x))", "calls model c/m"),
+        ("SELECT AI_COMPLETE(model => 'm$1', prompt => x) FROM t", "calls model m"),
+        ("CREATE AGENT a USING MODEL `m$2` USING PROMPT 'p'", "calls model m"),
+        ("ALTER MODEL `m$2` SET ('a' = 'b')", "alters model m"),
+        ("DROP MODEL `m$2`", "alters model m"),
+        ("DROP MODEL m$all", "drops model m"),
+        ("SELECT ML_PREDICT('a$b', x) FROM t", "calls model a$b"),
+        ("SELECT ML_PREDICT('$2', x) FROM t", "calls model $2"),
+    ] {
+        let found = object_descriptions(text);
+        assert!(found.iter().any(|object| object == expected), "{text}: {found:?}");
+    }
+}
+
+#[test]
+fn maps_name_the_functions_and_tools_that_a_model_may_call() {
+    let named = |call: &str| {
+        let text = format!("INSERT INTO o SELECT id, response FROM q, LATERAL TABLE({call})");
+        let found = object_descriptions(&text).into_iter();
+        found.filter(|object| object.starts_with("calls") && !object.contains("AI_TOOL_INVOKE")).collect::<Vec<_>>()
+    };
+    assert_eq!(
+        named(
+            "AI_TOOL_INVOKE('llm', prompt, MAP['my_udf', 'adds, numbers', 'c.d.f', 'x'], MAP['search', 'y'], MAP['debug', 'true'])"
+        ),
+        ["calls model llm", "calls function my_udf", "calls function c/d/f", "calls tool search"]
+    );
+    assert_eq!(
+        named(
+            "AI_TOOL_INVOKE('llm$2', prompt, mcp_tool_descriptor => MAP['t', 'x'], remote_udf_descriptor => MAP['u', 'x'])"
+        ),
+        ["calls model llm", "calls tool t", "calls function u"]
+    );
+    assert_eq!(named("AI_TOOL_INVOKE('llm', MAP['a', 'b'], MAP[], MAP[], MAP['c', 'd'])"), ["calls model llm"]);
+}
+
+#[test]
+fn an_agent_can_be_named_without_a_literal() {
+    for call in ["AI_RUN_AGENT(`a1`, p.x, CAST(id AS STRING))", "AI_RUN_AGENT(a1, p.x)", "AI_RUN_AGENT('a1', p.x)"] {
+        let found = object_descriptions(&format!("SELECT * FROM p, LATERAL TABLE({call})"));
+        assert!(found.contains(&"calls agent a1".to_owned()), "{call}: {found:?}");
+    }
+    let found = object_descriptions("SELECT * FROM p, LATERAL TABLE(AI_RUN_AGENT(a || 'x', p.x))");
+    assert!(!found.iter().any(|object| object.starts_with("calls agent")), "{found:?}");
+}
+
+#[test]
 fn the_first_argument_of_a_search_function_is_a_table() {
     let text = "INSERT INTO o SELECT * FROM q, LATERAL TABLE(VECTOR_SEARCH_AGG(`ext`.docs, DESCRIPTOR(v), q.vec, 3))";
     assert_eq!(tables_read(text), ["q", "ext/docs"]);

@@ -51,6 +51,7 @@ fn set_or_use_next_to_a_statement_is_an_error() {
     let text = "SET 'sql.state-ttl' = '1 d'; INSERT INTO a SELECT x FROM b";
     assert_one_error(text, "`properties`", "SET");
     assert_eq!(analyze(text).kind, crate::sql::StatementKind::InsertInto, "the statement itself is still analyzed");
+    assert_one_error("ALTER SESSION SET a = 1; INSERT INTO a SELECT x FROM b", "`properties`", "ALTER");
     assert_one_error("USE CATALOG c; SELECT 1", "`properties`", "USE");
 }
 

@@ -603,7 +603,10 @@ fn blocks() -> Vec<Block> {
             | Block::AdoptedDefinition
             | Block::RequestInFlight { .. }
             | Block::TwoCopies { .. }
-            | Block::UndoNeedsPool { .. } => None,
+            | Block::UndoNeedsPool { .. }
+            | Block::GoneWithUnknownSink { .. }
+            | Block::GoneWithStartupOption { .. }
+            | Block::PoolElsewhere { .. } => None,
             Block::ForeignStatement { .. } => {
                 Some(Block::UnexpectedGenerations { names: vec![name(), text("orders-g2")] })
             }
@@ -789,6 +792,7 @@ pub fn plan_context() -> PlanContext {
         pools: BTreeMap::from([(text("main"), pool)]),
         placements: BTreeMap::from([(orders(), placement)]),
         service_time: Some(created()),
+        roles: BTreeMap::new(),
         interrupted: Some(InterruptedRun { command: text("apply"), seconds_ago: Some(840) }),
     }
 }

@@ -124,3 +124,26 @@ async fn a_pool_with_prevent_destroy_is_deleted_once_the_guard_is_removed() {
     project.converge().await;
     assert_eq!(project.simulator.world_view().pools.len(), 1);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_renamed_pool_is_moved_and_its_jobs_keep_running() {
+    let pool = |key: &str, size: u32| format!("[pools.{key}]\nmax_cfu = {size}\ndisplay_name = \"shared\"\n");
+    let mut project = TestProject::with_statements(COPY);
+    project.write("pools.toml", &pool("main", 10));
+    project.converge().await;
+    project.write("floe.toml", &floe_toml("").replace("pool = \"main\"", "pool = \"etl\""));
+    project.write("pools.toml", &pool("etl", 10));
+    let (from, to) = (Address::pool("main"), Address::pool("etl"));
+    let renamed = Block::LooksLikeRename { from: from.clone(), to: to.clone() };
+    let plan = project.plan().await;
+    assert_eq!([block_in(&plan, "pools.main"), block_in(&plan, "pools.etl")], [renamed.clone(), renamed]);
+    assert!(matches!(block_in(&plan, "statements.copy"), Block::PoolBlocked { .. }));
+    project.write("pools.toml", &format!("{}[[moved]]\nfrom = \"{from}\"\nto   = \"{to}\"\n", pool("etl", 10)));
+    project.converge().await;
+    assert_eq!(project.simulator.world_view().pools.len(), 1);
+    assert_eq!(project.phases()["copy"], "RUNNING");
+    // A pool of another size is another pool, to which the jobs move.
+    project.write("floe.toml", &floe_toml("").replace("pool = \"main\"", "pool = \"big\""));
+    project.write("pools.toml", &pool("big", 20));
+    assert!(matches!(project.plan().await.changes[&Address::pool("big")].action, Action::CreatePool { .. }));
+}

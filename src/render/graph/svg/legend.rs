@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::{MARGIN, SUBTITLE_CHAR_WIDTH, escape_xml};
+use super::page::{MARGIN, SUBTITLE_CHAR_WIDTH, escape_xml};
 use crate::graph::lineage::{Lineage, LineageNodeKind};
 
 /// The border and fill colors of the statements of one pool.

@@ -7,6 +7,7 @@ mod coordinates;
 mod layout;
 mod legend;
 mod ordering;
+mod page;
 mod ranks;
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
@@ -17,17 +18,14 @@ use std::{collections::BTreeMap, fmt::Write};
 use self::{
     layout::{BOX_HEIGHT, Curve, CurveSegment, Frame, GraphLayout, lay_out},
     legend::{Legend, PoolColors, pool_colors},
+    page::{MARGIN, SUBTITLE_CHAR_WIDTH, escape_xml},
     ranks::LayoutGraph,
 };
-use super::{flow_name, node_label, node_subtitle};
+use super::labels::{flow_name, node_label, node_subtitle};
 use crate::graph::lineage::{Lineage, LineageEdgeKind, LineageNode, LineageNodeKind};
 
-/// The margin around the drawing, in pixels.
-const MARGIN: f64 = 28.0;
 /// The mean width of a character of a box's title, in pixels.
 const TITLE_CHAR_WIDTH: f64 = 7.4;
-/// The mean width of a character of a box's second line, in pixels.
-const SUBTITLE_CHAR_WIDTH: f64 = 6.2;
 /// The most characters of a title that are shown. The tooltip of the box has the whole name.
 const MAX_TITLE_CHARS: usize = 34;
 
@@ -251,9 +249,4 @@ fn pool_numbers(lineage: &Lineage) -> BTreeMap<&LineageNode, usize> {
         LineageNode::Object(_) => None,
     });
     numbers.collect()
-}
-
-/// Escapes the characters that have a meaning in XML.
-fn escape_xml(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }
