@@ -184,6 +184,7 @@ async fn run_apply(graph: &Graph, cloud: &CloudClient, ledger: &mut dyn Ledger) 
         cloud: cloud.clone(),
         secrets: Secrets::default(),
         project: graph.project.name.clone(),
+        environment: graph.project.environment.name.clone(),
         use_placeholders: true,
         run_id: "run1".to_owned(),
         interrupt,

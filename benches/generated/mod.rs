@@ -144,6 +144,7 @@ pub fn state_after_apply(graph: &Graph) -> (Recorded, Live) {
             sql_kind: live.sql_kind.clone(),
             bounded: false,
             offsets: None,
+            adopted: false,
             secrets: BTreeMap::new(),
             created_at: live.created_at.clone(),
         };

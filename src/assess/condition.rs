@@ -41,7 +41,19 @@ pub enum Condition {
         /// The uid of the statement that has the name now.
         live_uid: String,
     },
-    /// Other generations of the statement may run in addition to the current one.
+    /// Generations exist that this state does not know: it is older than the cloud.
+    StateOlderThanCloud {
+        /// The cloud name of the current generation, if there is one.
+        current: Option<String>,
+        /// The cloud names of the generations that the state does not know.
+        names: Vec<String>,
+    },
+    /// Other statements run the same SQL as this one.
+    RunsTwice {
+        /// The cloud names of the other statements.
+        names: Vec<String>,
+    },
+    /// Retired generations of the statement may run in addition to the current one.
     UnexpectedGenerations {
         /// The cloud name of the current generation, if there is one.
         current: Option<String>,
@@ -163,6 +175,16 @@ pub enum LastOffsets {
 }
 
 impl Condition {
+    /// Returns whether the condition is about other statements, and there are none.
+    pub(super) fn names_nothing(&self) -> bool {
+        match self {
+            Condition::StateOlderThanCloud { names, .. } | Condition::UnexpectedGenerations { names, .. } => {
+                names.is_empty()
+            }
+            _ => false,
+        }
+    }
+
     /// Returns whether the resource needs attention.
     pub fn is_unhealthy(&self) -> bool {
         match self {
@@ -172,6 +194,8 @@ impl Condition {
             | Condition::Gone { .. }
             | Condition::Recreated { .. }
             | Condition::UnexpectedGenerations { .. }
+            | Condition::StateOlderThanCloud { .. }
+            | Condition::RunsTwice { .. }
             | Condition::StoppedOutside
             | Condition::StoppedByInterruptedRun
             | Condition::ResumedOutside
@@ -203,6 +227,8 @@ impl Condition {
             Condition::SpecDiffers { .. }
             | Condition::Recreated { .. }
             | Condition::UnexpectedGenerations { .. }
+            | Condition::StateOlderThanCloud { .. }
+            | Condition::RunsTwice { .. }
             | Condition::Unreadable { .. } => false,
             Condition::PoolChangedOutside { field, .. } => *field != "max_cfu",
             _ => true,
@@ -216,6 +242,8 @@ impl Condition {
             | Condition::Gone { .. }
             | Condition::Recreated { .. }
             | Condition::UnexpectedGenerations { .. }
+            | Condition::StateOlderThanCloud { .. }
+            | Condition::RunsTwice { .. }
             | Condition::StoppedOutside
             | Condition::ResumedOutside
             | Condition::CompletedUnexpectedly

@@ -1,40 +1,43 @@
-//! Finds generations of a statement that may run in addition to the current one.
+//! Finds generations of a statement that the record does not explain.
 
 use std::collections::BTreeSet;
 
-use super::inputs::Evidence;
-use crate::{
-    live::Presence,
-    resource::{Address, LiveStatement, labels},
-    state::StatementRecord,
+use super::{
+    copies::{CopyEvidence, CopyFinder, JobIdentity, PossibleCopy},
+    inputs::Evidence,
+    labels::OwnerLabels,
 };
+use crate::{live::Presence, state::StatementRecord};
 
-/// Returns the cloud names of the generations that may run in addition to the current one: unrecorded ones of ours,
-/// and retired ones.
-pub(super) fn unexpected_generations(evidence: Evidence, key: &str, record: &StatementRecord) -> Vec<String> {
-    let Evidence { live, declared, .. } = evidence;
-    let bases = [declared.statements.get(key).copied(), Some(record.declared.name.as_str())];
-    let is_ours = |found: &LiveStatement| {
-        record.generation_named(&found.name).is_none() && has_labels_of(declared.project, key, found)
+/// Returns the cloud names of live generations that show that the state is older than the cloud: no record, tombstone
+/// or open request of this state knows them, and they may run, or this state's lineage has given them a number above
+/// all that it knows.
+pub(super) fn unknown_generations<'a>(
+    finder: &CopyFinder<'a>,
+    evidence: Evidence<'a>,
+    key: &'a str,
+    record: &'a StatementRecord,
+) -> Vec<String> {
+    let declared = evidence.declared.statements.get(key).copied();
+    let job = JobIdentity { key, declared, record: Some(record), compares_inserts: false };
+    let is_newer = |copy: &PossibleCopy| {
+        let CopyEvidence::Generation(number) = copy.evidence_kind else { return false };
+        let highest = number.base_of(&copy.live.name).and_then(|base| evidence.recorded.highest_number(base));
+        OwnerLabels::of(copy.live).is_from(&evidence.recorded.lineage)
+            && highest.is_none_or(|highest| number > highest)
+            && number > record.last_generation
     };
-    let unknown = bases
-        .into_iter()
-        .flatten()
-        .flat_map(|base| live.generations(base))
-        .map(|(_, found)| found)
-        .filter(|f| is_ours(f));
-    let retired = record.retired.iter().filter_map(|retired| match live.statement(&retired.sent.name) {
+    let found = finder.possible_copies(&job).into_iter();
+    let unknown = found.filter(|copy| !finder.has_tombstone(copy.live) && (copy.live.may_run() || is_newer(copy)));
+    unknown.map(|copy| copy.live.name.clone()).collect()
+}
+
+/// Returns the cloud names of retired generations that may run in addition to the current one.
+pub(super) fn running_retired_generations(evidence: Evidence, record: &StatementRecord) -> Vec<String> {
+    let retired = record.retired.iter().filter_map(|retired| match evidence.live.statement(&retired.sent.name) {
         Presence::Present(found) if found.has_uid(&retired.uid) && !found.is_being_deleted() => Some(found),
         _ => None,
     });
-    let names: BTreeSet<String> =
-        unknown.chain(retired).filter(|found| found.may_run()).map(|found| found.name.clone()).collect();
+    let names: BTreeSet<String> = retired.filter(|found| found.may_run()).map(|found| found.name.clone()).collect();
     names.into_iter().collect()
-}
-
-/// Returns whether a live statement has the labels of this project and of the statement with this key.
-pub fn has_labels_of(project: &str, key: &str, live: &LiveStatement) -> bool {
-    let label = |name: &str| live.labels.get(name).map(String::as_str);
-    label(labels::PROJECT) == Some(project)
-        && label(labels::ADDRESS) == Some(Address::statement(key).to_string().as_str())
 }

@@ -5,8 +5,10 @@
 
 mod assessed_resource;
 mod condition;
+mod copies;
 mod generations;
 mod inputs;
+mod labels;
 mod pool;
 mod statement;
 
@@ -16,7 +18,7 @@ use crate::{live::Lookups, resource::Address};
 
 pub use assessed_resource::{AssessedResource, ObservedState};
 pub use condition::{Condition, LastOffsets};
-pub use generations::has_labels_of;
+pub use copies::{CopyEvidence, CopyFinder, JobIdentity, PossibleCopy, copy_consent};
 pub use inputs::{DeclaredNames, Evidence};
 pub use pool::hidden_pool;
 pub use statement::has_lost_pool;
@@ -63,12 +65,13 @@ impl Assessment {
 /// Returns the conditions of every address that is recorded or has an open request.
 pub fn assess(evidence: Evidence) -> Assessment {
     let Evidence { recorded, settlement, .. } = evidence;
+    let finder = CopyFinder::new(evidence);
     let mut resources = BTreeMap::new();
     for (key, record) in &recorded.pools {
         resources.insert(Address::pool(key), pool::assess_pool(evidence, record));
     }
     for (key, record) in &recorded.statements {
-        resources.insert(Address::statement(key), statement::assess_statement(evidence, key, record));
+        resources.insert(Address::statement(key), statement::assess_statement(evidence, &finder, key, record));
     }
     for address in recorded.open_intents.values().map(|open| &open.intent.address) {
         if !recorded.contains(address) {

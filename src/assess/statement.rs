@@ -3,12 +3,13 @@
 use super::{
     assessed_resource::{AssessedResource, ObservedState},
     condition::{Condition, LastOffsets},
-    generations::unexpected_generations,
+    copies::{CopyFinder, copy_consent},
+    generations::{running_retired_generations, unknown_generations},
     inputs::Evidence,
 };
 use crate::{
     live::{Live, Lookups, Presence},
-    resource::{LiveStatement, Phase, PhaseClass},
+    resource::{Address, LiveStatement, Phase, PhaseClass},
     settle,
     sql::{self, StatementClass},
     state::{FurthestPhase, GenerationRecord, StatementRecord},
@@ -19,7 +20,12 @@ use crate::{
 const PURGE_DAYS: i64 = 30;
 
 /// Returns a recorded statement as it is live, with its conditions.
-pub(super) fn assess_statement(evidence: Evidence, key: &str, record: &StatementRecord) -> AssessedResource {
+pub(super) fn assess_statement<'a>(
+    evidence: Evidence<'a>,
+    finder: &CopyFinder<'a>,
+    key: &'a str,
+    record: &'a StatementRecord,
+) -> AssessedResource {
     let mut assessed = match &record.current {
         Some(current) => current_generation(evidence.live, record, current),
         None if record.successor.is_some() => AssessedResource::new(None, ObservedState::Open, Vec::new()),
@@ -27,13 +33,33 @@ pub(super) fn assess_statement(evidence: Evidence, key: &str, record: &Statement
     };
     // A declared statement without a current generation may adopt what runs.
     if record.current.is_some() || !evidence.declared.statements.contains_key(key) {
-        let names = unexpected_generations(evidence, key, record);
         let current = assessed.name.clone();
-        assessed.conditions.extend((!names.is_empty()).then_some(Condition::UnexpectedGenerations { current, names }));
+        let names = unknown_generations(finder, evidence, key, record);
+        let unknown = Condition::StateOlderThanCloud { current: current.clone(), names };
+        let retired =
+            Condition::UnexpectedGenerations { current, names: running_retired_generations(evidence, record) };
+        assessed.conditions.extend([unknown, retired].into_iter().filter(|condition| !condition.names_nothing()));
     }
+    assessed.conditions.extend(runs_twice(evidence, finder, key, record));
     assessed.conditions.extend(record.successor.as_deref().map(|successor| open_replacement(evidence.live, successor)));
     assessed.conditions.extend(record.undo.iter().map(|undo| Condition::OpenUndo { name: undo.sent.name.clone() }));
     assessed
+}
+
+/// Returns the condition that other statements run an `INSERT` of this one too, if they do. Those that a person has
+/// consented to, and those of jobs that only generate rows, are no reason to act.
+fn runs_twice<'a>(
+    evidence: Evidence<'a>,
+    finder: &CopyFinder<'a>,
+    key: &'a str,
+    record: &'a StatementRecord,
+) -> Option<Condition> {
+    let copies = finder.running_copies(key, record.current.as_deref()?);
+    let consents = evidence.declared.consents.get(key).map(Vec::as_slice).unwrap_or_default();
+    let is_accepted = |live: &LiveStatement| consents.contains(&&copy_consent(&Address::statement(key), live));
+    let names: Vec<String> =
+        copies.into_iter().filter(|live| !is_accepted(live)).map(|live| live.name.clone()).collect();
+    (!names.is_empty() && !finder.only_generates_rows(&record.declared)).then_some(Condition::RunsTwice { names })
 }
 
 /// Returns the current generation as it is live.

@@ -241,6 +241,7 @@ async fn execute_plan(
         cloud: cloud.clone(),
         secrets: secrets.clone(),
         project: basis.project.clone(),
+        environment: basis.environment.clone(),
         use_placeholders: basis.simulated,
         run_id: format!("{:08x}", fastrand::u32(..)),
         interrupt,

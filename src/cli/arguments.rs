@@ -180,16 +180,8 @@ pub enum Command {
     Status,
     /// Compare what is live with what was sent; exits with 2 if something differs
     Drift,
-    /// Record that a declared pool is an existing pool; nothing is sent
-    ///
-    /// Statements are not imported. `floe apply` adopts statements that have this project's labels. Other statements
-    /// cannot be taken over.
-    Import {
-        /// The address of the declared pool, such as `pools.main`
-        address: Address,
-        /// The id of the existing pool, `lfcp-…`
-        id: String,
-    },
+    /// Record that declared statements and pools are existing ones; nothing is sent
+    Import(ImportArguments),
     /// Inspect and repair the state
     #[command(subcommand)]
     State(StateCommand),
@@ -260,6 +252,17 @@ pub struct ConsentFlags {
     /// Revert changes that were made outside floe
     #[arg(long, env = "FLOE_FIX_DRIFT", value_parser = parse_switch, hide_env_values = true)]
     pub fix_drift: bool,
+}
+
+/// The arguments of `floe import`.
+#[derive(Debug, Clone, Args)]
+pub struct ImportArguments {
+    /// Declared addresses, each followed by the name of an existing statement or the id of an existing pool
+    #[arg(required = true, num_args = 2.., value_names = ["ADDRESS", "NAME"])]
+    pub pairs: Vec<String>,
+    /// Record what runs if it differs from what is declared; the next plan shows the change
+    #[arg(long, env = "FLOE_AS_IS", value_parser = parse_switch, hide_env_values = true)]
+    pub as_is: bool,
 }
 
 /// The arguments of `floe plan`.

@@ -83,7 +83,7 @@ fn run(arguments: &Arguments, process: &ProcessEnvironment, screen: &Screen) -> 
         Command::Destroy(destroy) => apply::destroy(destroy, global, process, screen),
         Command::Status => status::run(global, process, screen),
         Command::Drift => drift::run(global, process, screen),
-        Command::Import { address, id } => import::run(address, id, global, process, screen),
+        Command::Import(arguments) => import::run(arguments, global, process, screen),
         Command::State(command) => state::run(command, global, process, screen),
         Command::Graph { targets } => graph::run(targets, global, process, screen),
         Command::Simulator(simulator) => simulator::run(simulator, process, screen),

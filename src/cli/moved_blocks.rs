@@ -1,19 +1,32 @@
 //! Finds `[[moved]]` blocks that have no record left to move.
 
+use std::collections::BTreeSet;
+
 use super::connect;
 use crate::{
+    live::Live,
     manifest::{self, LoadOptions, MovedBlock, Project},
+    resource::labels,
     state::{Ledger, LocalLedger, Recorded},
 };
 
-/// Returns a sentence for each block whose `from` is in no environment's state. Returns none if one of the states
-/// cannot be read.
-pub(super) async fn obsolete_block_notices(project: &Project, inputs: &LoadOptions) -> Vec<String> {
+/// Returns a sentence for each block whose `from` is in no environment's state, and in no label of a live statement of
+/// this project. Returns none if one of the states cannot be read.
+pub(super) async fn obsolete_block_notices(project: &Project, inputs: &LoadOptions, live: &Live) -> Vec<String> {
     if project.moved.is_empty() {
         return Vec::new();
     }
     let Some(records) = load_all_records(project, inputs).await else { return Vec::new() };
-    let is_obsolete = |moved: &&MovedBlock| !records.iter().any(|recorded| recorded.contains(&moved.from));
+    // If the state is lost, the block is what leads from the label to the declaration.
+    let labeled: BTreeSet<&str> = live
+        .statements()
+        .filter(|found| found.labels.get(labels::PROJECT).is_some_and(|label| *label == project.name))
+        .filter_map(|found| found.labels.get(labels::ADDRESS).map(String::as_str))
+        .collect();
+    let is_obsolete = |moved: &&MovedBlock| {
+        let is_recorded = records.iter().any(|recorded| recorded.contains(&moved.from));
+        !is_recorded && !labeled.contains(moved.from.to_string().as_str())
+    };
     project.moved.iter().filter(is_obsolete).map(obsolete_block_notice).collect()
 }
 

@@ -35,7 +35,9 @@ pub fn run(
         let prepared =
             prepare_plan(project_context, project::desired_for_sending, process, &arguments.plan_options(), screen)
                 .await?;
-        let notices = moved_blocks::obsolete_block_notices(&prepared.graph.project, &inputs).await;
+        let notices =
+            moved_blocks::obsolete_block_notices(&prepared.graph.project, &inputs, &prepared.planning_output.live)
+                .await;
         Ok::<_, CommandError>((prepared, notices))
     };
     let (prepared, notices) = runtime::block_on(&environment, work)??;

@@ -4,13 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
     action::{Action, AfterWait, Block, Change, Note, Reason, Strategy},
+    adoption::LiveComparison,
     fields::{DesiredPool, Differences},
     inputs::Inputs,
     lookups::ConfirmedPresence,
 };
 use crate::{
-    assess::{self, Assessment, Condition},
-    live::Lookups,
+    assess::{Assessment, Condition, CopyFinder},
+    live::{Lookups, Presence},
     manifest::DeclaredStatement,
     resource::{Address, Generation, LiveStatement, Operation, Role},
     sql::{Analysis, StatementClass},
@@ -23,6 +24,8 @@ pub(super) struct DiffContext<'a> {
     pub inputs: Inputs<'a>,
     /// The conditions of all recorded addresses.
     pub assessment: &'a Assessment,
+    /// Finds statements that could be copies of a job.
+    pub finder: &'a CopyFinder<'a>,
     /// The addresses that this run covers.
     pub selected: &'a BTreeSet<Address>,
     /// The pool that statements run on, by the pool's key.
@@ -119,19 +122,36 @@ impl<'a> DiffContext<'a> {
         own.max(used).max(live).map_or(Generation::FIRST, Generation::next)
     }
 
-    /// Returns whether a live statement has the labels of this project and address.
-    pub fn has_our_labels(&self, key: &str, live: &LiveStatement) -> bool {
-        assess::has_labels_of(&self.inputs.desired.graph.project.name, key, live)
-    }
-
-    /// Returns a block if other generations of a statement may run in addition to the current one.
+    /// Returns a block if generations of a statement exist that the state does not know, or if other ones may run in
+    /// addition to the current one.
     pub fn unexpected_generations_block(&self, address: &Address) -> Option<Block> {
         self.assessment.conditions(address).iter().find_map(|condition| match condition {
+            Condition::StateOlderThanCloud { names, .. } => Some(self.older_state_block(address, names)),
             Condition::UnexpectedGenerations { names, .. } => {
                 Some(Block::UnexpectedGenerations { names: names.clone() })
             }
             _ => None,
         })
+    }
+
+    /// Returns the block about generations that the state does not know. It names one that `floe import` can take over:
+    /// the newest that may run, or else the newest.
+    fn older_state_block(&self, address: &Address, names: &[String]) -> Block {
+        let declared = self.inputs.desired.graph.project.statements.get(&address.key);
+        let mut found: Vec<&LiveStatement> = names
+            .iter()
+            .filter_map(|name| match self.inputs.live.statement(name) {
+                Presence::Present(live) => Some(live),
+                Presence::Absent | Presence::Unlisted | Presence::Unknown(_) => None,
+            })
+            .collect();
+        found.sort_by_key(|live| (live.may_run(), Generation::at_end_of(&live.name)));
+        let import = found.last().zip(declared).map(|(live, declared)| {
+            let pool = declared.spec.pool.as_ref().and_then(|key| self.pools.get(key));
+            (live.name.clone(), LiveComparison::of(self.inputs, &declared.spec, pool, live).import)
+        });
+        let import = import.filter(|(_, mode)| !mode.is_refused());
+        Block::StateOlderThanCloud { names: names.to_vec(), import }
     }
 
     /// Returns a change that sends nothing: it records settings that changed, and carries the notes. `None` if there

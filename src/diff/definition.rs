@@ -53,8 +53,9 @@ pub(super) fn in_force_definition(context: &DiffContext, statement: &StatementCo
         ));
     }
     let reasons = replacement_reasons(context, statement);
-    let by = match &statement.record.declared.undo {
+    let by = match statement.record.undo_sql() {
         _ if statement.declared.spec.prevent_destroy => Block::PreventDestroy,
+        None if statement.current.adopted => Block::AdoptedDefinition,
         None if statement.analysis.is_some_and(|analysis| analysis.if_not_exists) => Block::IfNotExists,
         None => Block::NoUndo,
         Some(undo) => match undo_block(context, &statement.address.key, statement.record, undo)? {

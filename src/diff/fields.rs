@@ -169,7 +169,7 @@ fn compare_secrets(
 /// part of the live text is the value), if a value that is known here occurs in it (`locations`), or if something
 /// named like a secret is written out. No value is recorded of properties under `sql.secrets.`.
 pub fn adoption_exposes_secret(desired: &Statement, live: &LiveStatement, locations: Option<&SecretLocations>) -> bool {
-    let sql_exposes = !desired.sql.matches(&live.sql)
+    let sql_exposes = !sql::matches_template(&desired.sql, &live.sql)
         && (desired.sql.has_secrets()
             || locations.is_some_and(|found| found.sql)
             || sql::has_plaintext_secret(&live.sql));

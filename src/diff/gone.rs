@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::{
     action::{Action, AfterDeletion, Block, Change, Note, Reason, Strategy},
+    adoption::LiveComparison,
     context::{DiffContext, StatementContext, is_bounded},
     definition::in_force_definition,
     fields,
@@ -151,9 +152,11 @@ pub(super) fn recreated_outside(context: &DiffContext, statement: &StatementCont
             accept => AfterDeletion::ResubmitWithConsent(accept),
         },
     };
+    let pool = statement.declared.spec.pool.as_ref().and_then(|key| context.pools.get(key));
+    let comparison = LiveComparison::of(context.inputs, &statement.declared.spec, pool, live);
     blocked_with_restart_note(
         context,
-        Block::RecreatedOutside { name: live.name.clone(), if_deleted },
+        Block::RecreatedOutside { name: live.name.clone(), if_deleted, import: comparison.import },
         Vec::new(),
         statement,
     )

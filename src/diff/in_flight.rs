@@ -114,6 +114,7 @@ fn submits_again(
         reached: FurthestPhase::Submitted,
         sql_kind: None,
         bounded: false,
+        adopted: false,
         offsets: None,
         secrets: sent_secrets(inputs, request),
         created_at: None,

@@ -1,6 +1,6 @@
 //! What a diff is computed from.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
@@ -8,7 +8,7 @@ use crate::{
     assess::DeclaredNames,
     graph::Graph,
     live::Live,
-    resource::{Address, PoolDeclaration, SecretHashes},
+    resource::{Address, PoolDeclaration, ResourceKind, SecretHashes},
     settle::Settlement,
     state::Recorded,
 };
@@ -37,16 +37,27 @@ impl<'a> Inputs<'a> {
     }
 
     /// Returns the names and ids that the manifests use. With `destroy` no statement counts as declared.
-    pub(super) fn declared_names(&self) -> DeclaredNames<'a> {
+    pub fn declared_names(&self) -> DeclaredNames<'a> {
         let project = &self.desired.graph.project;
         let statements = project.statements.iter().filter(|_| !self.options.destroy);
         let borrowed_pools = project.pools.values().filter_map(|declared| match &declared.spec {
             PoolDeclaration::Borrowed { id } => Some(id.as_str()),
             PoolDeclaration::Owned(_) => None,
         });
+        let mut former_addresses: BTreeMap<&str, Vec<&Address>> = BTreeMap::new();
+        for moved in project.moved.iter().filter(|moved| moved.to.kind == ResourceKind::Statement) {
+            former_addresses.entry(&moved.to.key).or_default().push(&moved.from);
+        }
+        let consents = project.statements.iter().filter(|(_, declared)| !declared.accept.is_empty());
         DeclaredNames {
             project: &project.name,
-            statements: statements.map(|(key, declared)| (key.as_str(), declared.spec.name.as_str())).collect(),
+            environment: &project.environment.name,
+            statements: statements.map(|(key, declared)| (key.as_str(), &declared.spec)).collect(),
+            former_addresses,
+            consents: consents
+                .map(|(key, declared)| (key.as_str(), declared.accept.iter().map(|given| &given.consent).collect()))
+                .collect(),
+            aliases: Some(&project.environment.aliases),
             borrowed_pools: borrowed_pools.collect(),
         }
     }

@@ -3,8 +3,10 @@
 //! A fact that the snapshot lacks is never assumed. The diff is then incomplete, and says which GETs it needs.
 
 mod action;
+mod adoption;
 mod confirmation;
 mod context;
+mod copies;
 mod create;
 mod definition;
 mod dependents;
@@ -28,18 +30,19 @@ mod statement;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
-    assess::{self, Assessment, Evidence},
+    assess::{self, Assessment, CopyFinder, Evidence},
     live::Lookups,
     resource::{Address, LiveStatement, labels},
 };
 
 pub use action::{
-    Action, AfterDeletion, AfterWait, Block, Change, ForPlanner, Note, PlacementChange, Reason, RecordedSettings,
-    Strategy,
+    Action, AfterDeletion, AfterWait, Block, Change, ForPlanner, ImportMode, Note, PlacementChange, Reason,
+    RecordedSettings, Strategy,
 };
+pub use adoption::{LiveComparison, differences_from_live, is_added_property, older_generations, recorded_property};
 pub use fields::DesiredPool;
 pub use inputs::{Desired, Inputs, PlanOptions};
 pub use renames::resolve_moved_blocks;
@@ -65,6 +68,9 @@ pub struct Diff {
     pub foreign: usize,
     /// The pool that statements run on, by the pool's key in the manifests.
     pub pools: BTreeMap<String, DesiredPool>,
+    /// The uids of running copies of jobs that are started all the same: a person consented to them, or they do no
+    /// harm.
+    pub accepted_copies: BTreeSet<String>,
     /// The conditions that the changes were decided on.
     pub assessment: Assessment,
 }
@@ -82,12 +88,15 @@ fn assess_inputs(inputs: Inputs) -> Assessment {
 
 /// Decides what has to change, given the conditions of all recorded addresses.
 fn diff_assessed(inputs: Inputs, assessment: Assessment) -> DiffOutcome {
-    let Inputs { desired, recorded, live, options, .. } = inputs;
+    let Inputs { desired, recorded, settlement, live, options } = inputs;
+    let declared = inputs.declared_names();
+    let finder = CopyFinder::new(Evidence { recorded, settlement, live, declared: &declared });
     let selected = selection::select(desired.graph, recorded, options);
     let pool_diff = pool::diff_pools(inputs, &selected, &assessment);
     let context = context::DiffContext {
         inputs,
         assessment: &assessment,
+        finder: &finder,
         selected: &selected,
         pools: &pool_diff.by_key,
         recreated_pools: &pool_diff.recreated,
@@ -117,16 +126,19 @@ fn diff_assessed(inputs: Inputs, assessment: Assessment) -> DiffOutcome {
         renames::block_renames(inputs, &mut changes);
     }
     in_flight::block_until_requests_land(inputs, &pool_diff.by_key, &mut changes);
+    copies::run_again_on_new_objects(&context, &mut changes);
+    let accepted_copies = copies::block_copies(&context, &mut changes);
     dependents::note_stale_readers(inputs, &mut changes);
     pool_occupants::block_deletions_of_occupied_pools(inputs, &pool_diff.by_key, &mut changes);
     pool::block_statements_of_blocked_pools(inputs, &mut changes);
     selection::block_removal_of_everything(inputs, &mut changes);
-    late_submissions::note_late_submissions(inputs, &mut changes);
+    late_submissions::note_late_submissions(&context, &mut changes);
     DiffOutcome::Complete(Diff {
         changes,
         unchanged,
         foreign: count_foreign(inputs),
         pools: pool_diff.by_key,
+        accepted_copies,
         assessment,
     })
 }

@@ -31,7 +31,7 @@ pub(super) fn remove_statement(context: &DiffContext, key: &str, record: &Statem
         return Ok(Some(Change::new(action, vec![why])));
     };
     let analysis = sql::analyze(&record.declared.sql.masked());
-    let is_undone = record.declared.undo.is_some() || record.undo.is_some();
+    let is_undone = record.undo_sql().is_some() || record.undo.is_some();
     match analysis.kind.class() {
         StatementClass::Definition if current.reached == FurthestPhase::Completed => {
             return remove_definition(context, key, record, why).map(Some);
@@ -77,9 +77,9 @@ fn remove_definition(
     // If an interrupted run submitted an undo, do not ask for consent again, unless that undo failed. A failed undo
     // is submitted again and needs fresh consent.
     if record.undo.as_deref().is_some_and(|undo| !undo_will_not_complete(context, undo)) {
-        return Ok(Change::new(Action::Delete { undo: record.declared.undo.clone() }, why));
+        return Ok(Change::new(Action::Delete { undo: record.undo_sql().cloned() }, why));
     }
-    Ok(match &record.declared.undo {
+    Ok(match record.undo_sql() {
         None if record.undo.is_some() => {
             Change::new(Action::Delete { undo: None }, why).with_note(objects_remain_note(&analysis))
         }

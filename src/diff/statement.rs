@@ -27,7 +27,7 @@ use crate::{
 ///
 /// # Errors
 /// The lookups that the decision needs, as many of them as are known now.
-pub(super) fn diff_statement(context: &DiffContext, key: &str) -> Decision {
+pub(super) fn diff_statement<'a>(context: &DiffContext<'a>, key: &'a str) -> Decision {
     let address = Address::statement(key);
     if let Some(why) = unclear_request(context.assessment.conditions(&address)) {
         return Ok(Some(Change::blocked(Block::UnclearIntent { why: why.to_owned() })));
@@ -53,11 +53,11 @@ pub(super) fn diff_statement(context: &DiffContext, key: &str) -> Decision {
 }
 
 /// Decides what happens to a statement that is desired and recorded.
-fn recorded_statement(
-    context: &DiffContext,
-    key: &str,
-    declared: &DeclaredStatement,
-    record: &StatementRecord,
+fn recorded_statement<'a>(
+    context: &DiffContext<'a>,
+    key: &'a str,
+    declared: &'a DeclaredStatement,
+    record: &'a StatementRecord,
 ) -> Decision {
     let Some(current) = &record.current else {
         // An interrupted run may have left the undo of a redefinition, or the successor of a job that is gone.

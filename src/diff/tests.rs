@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
+mod identity;
 mod one_opinion;
 mod unknown_or_gone;
 
@@ -128,6 +129,7 @@ impl DiffFixture {
                 sql_kind: Some("KIND".to_owned()),
                 bounded: false,
                 offsets: None,
+                adopted: false,
                 secrets: BTreeMap::new(),
                 created_at: None,
             };
@@ -354,7 +356,7 @@ fn a_new_generation_counts_on_from_the_highest_number_in_use() {
     let changed = copy("evolve = \"restart\"\n").replace("SELECT id FROM", "SELECT id + 1 FROM");
     let mut fixture = converged().desired(&changed);
     let mut foreign = fixture.statements["copy"].clone();
-    foreign.name = "copy-g7".to_owned();
+    (foreign.name, foreign.phase) = ("copy-g7".to_owned(), Phase::Completed);
     fixture.statements.insert("copy-g7".to_owned(), foreign);
     assert!(fixture.summary().starts_with("copy Replace Restart g1 -> g8"), "{}", fixture.summary());
 }

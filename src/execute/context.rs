@@ -1,10 +1,13 @@
 //! What the steps of a run share: its inputs, the handles on the journal and the watcher, and how an interrupt applies.
 
+use std::sync::Arc;
+
 use tokio::sync::watch::Receiver;
 
-use super::{event::Event, journal::JournalHandle, watcher::Watcher};
+use super::{event::Event, journal::JournalHandle, recent_list::RecentList, watcher::Watcher};
 use crate::{
     cloud::{CloudClient, Error},
+    plan::CopyCheck,
     resource::{Address, ForeignText, Secrets},
 };
 
@@ -29,6 +32,8 @@ pub struct RunInputs {
     pub secrets: Secrets,
     /// The name of the project, for labels.
     pub project: String,
+    /// The key of the environment, for labels.
+    pub environment: String,
     /// Whether a secret without a value is replaced by a placeholder, on the simulator only.
     pub use_placeholders: bool,
     /// The start of every intent id of this run, which differs from that of every other run of this state.
@@ -46,6 +51,10 @@ pub(super) struct RunContext {
     pub journal: JournalHandle,
     /// The watcher that all waits share.
     pub watcher: Watcher,
+    /// How jobs are told from copies.
+    pub copy_check: Arc<CopyCheck>,
+    /// The last list of statements, in which submissions look for copies.
+    pub recent_list: RecentList,
 }
 
 /// How far a step group has got, which decides whether an interrupt may stop it here.

@@ -124,6 +124,11 @@ pub enum StepFailure {
         /// Why the outcome is unclear.
         why: String,
     },
+    /// A statement that this project does not manage has appeared, and may be a copy of the job.
+    ForeignCopy {
+        /// The cloud name of that statement.
+        name: String,
+    },
     /// The resource did not reach the condition that the step waits for.
     NotReached(Box<NotReached>),
     /// A secret has no value here.
@@ -214,6 +219,11 @@ impl fmt::Display for StepFailure {
                 write!(f, "`{name}` has changed since the plan was made: {how} (plan again)")
             }
             StepFailure::Unclear { name, why } => write!(f, "the status of `{name}` is unclear: {why}"),
+            StepFailure::ForeignCopy { name } => write!(
+                f,
+                "statement `{name}` exists and is not managed by this project. It may be a copy of this job, so the job \
+                 was not submitted (plan again)"
+            ),
             StepFailure::NotReached(not_reached) => write!(f, "{not_reached}"),
             StepFailure::SecretUnset(unset) => write!(f, "{unset}"),
             // The cause is reported once, for everything that it stopped.

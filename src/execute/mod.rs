@@ -13,6 +13,7 @@ mod late_effects;
 mod mutation;
 mod pool;
 mod read;
+mod recent_list;
 mod refusal;
 mod result;
 mod scheduler;

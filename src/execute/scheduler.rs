@@ -3,6 +3,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    sync::Arc,
     time::Duration,
 };
 
@@ -16,7 +17,9 @@ use super::{
     context::{Interrupt, RunContext, RunInputs},
     event::{Event, RunReport, StepFailure},
     journal::{JournalHandle, SchedulerMessage},
-    pool, step_group, watcher,
+    pool,
+    recent_list::RecentList,
+    step_group, watcher,
 };
 use crate::{
     plan::{Plan, StepGroup},
@@ -118,7 +121,13 @@ impl<'a> Scheduler<'a> {
             ready: plan.groups.iter().filter(is_ready).map(|group| group.address.clone()).collect(),
             ledger,
             events,
-            context: RunContext { inputs: inputs.clone(), journal: journal.clone(), watcher },
+            context: RunContext {
+                inputs: inputs.clone(),
+                journal: journal.clone(),
+                watcher,
+                copy_check: Arc::new(plan.copy_check.clone()),
+                recent_list: RecentList::default(),
+            },
             journal,
             interrupt: inputs.interrupt.clone(),
             ledger_error: None,

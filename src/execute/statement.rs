@@ -12,6 +12,7 @@ use super::{
 };
 use crate::{
     cloud::{Error, ErrorKind, FetchedStatement, NewStatement},
+    plan::unexpected_copy,
     resource::{
         Intent, Labels, LiveStatement, MissingSecret, Operation, Phase, PhaseClass, Properties, SeenStatement,
         StatementUpdate, Submission, Template, labels,
@@ -38,6 +39,16 @@ pub(super) async fn verify_unchanged(
     let found = found.ok_or_else(|| changed_since_plan(name, "it no longer exists"))?;
     seen.still_holds(&found.live).map_err(|how| changed_since_plan(name, how))?;
     Ok(found)
+}
+
+/// Checks that the last list of this run shows no statement that may be a copy of the job.
+pub(super) async fn check_no_copy(submission: &Submission, context: &RunContext) -> Result<(), StepFailure> {
+    let listed = context.recent_list.read(&context.inputs.cloud).await;
+    let listed = listed.map_err(|error| StepFailure::RequestFailed(context.redact_error(error)))?;
+    match unexpected_copy(submission, &context.copy_check, &context.journal.lock_recorded(), &listed) {
+        Some(name) => Err(StepFailure::ForeignCopy { name: name.to_owned() }),
+        None => Ok(()),
+    }
 }
 
 /// The submission of a statement under a free name. It is sent again only under the same name, so it can take effect
@@ -440,6 +451,7 @@ fn reveal_secrets(submission: &Submission, context: &RunContext) -> Result<NewSt
 fn labels_of(intent: &Intent, context: &RunContext) -> Labels {
     [
         (labels::PROJECT.to_owned(), context.inputs.project.clone()),
+        (labels::ENVIRONMENT.to_owned(), context.inputs.environment.clone()),
         (labels::ADDRESS.to_owned(), intent.address.to_string()),
         (labels::LINEAGE.to_owned(), context.journal.lock_recorded().lineage.clone()),
         (labels::INTENT.to_owned(), intent.id.0.clone()),

@@ -29,6 +29,10 @@ pub(super) async fn run_step(
             None
         }
         StepRequest::Submit { submission, pool } => {
+            // Only a job runs on, so only a job can have a copy.
+            if step.until == Until::Running {
+                statement::check_no_copy(submission, context).await?;
+            }
             let submit =
                 statement::SubmitStatement::prepare(submission, resolve_pool_id(pool.as_ref(), context)?, context)?;
             mutate(submit, scope, context, changed).await?

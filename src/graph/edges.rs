@@ -252,7 +252,7 @@ fn order_drop_after_uses(
 }
 
 /// Adds the places of two uses to a problem, with a label for each.
-fn with_use_places(problem: Problem, project: &Project, users: [(&UseSite, &str); 2]) -> Problem {
+pub(super) fn with_use_places(problem: Problem, project: &Project, users: [(&UseSite, &str); 2]) -> Problem {
     users.into_iter().fold(problem, |problem, (user, label)| match use_site_place(project, user) {
         Some(place) => problem.at(place, label),
         None => problem,

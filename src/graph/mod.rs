@@ -8,6 +8,7 @@
 mod dependency_graph;
 mod edge;
 mod edges;
+mod equal_jobs;
 pub mod lineage;
 mod order;
 mod resolver;
@@ -40,6 +41,7 @@ use crate::{
 pub fn build(project: Project) -> Result<Graph, InvalidProject> {
     let uses = resolver::use_sites(&project);
     let (edges, mut problems) = edges::find_edges(&project, &uses);
+    problems.extend(equal_jobs::equal_job_problems(&project, &uses));
     let order = order::topological_order(&project, &edges);
     match order {
         Ok(order) if problems.is_empty() => {
@@ -77,8 +79,10 @@ fn users_in_order(
 /// Adds the problems of the valid statements of an invalid project, if they are certain regardless of the invalid ones.
 pub fn add_graph_problems(mut invalid: InvalidProject) -> InvalidProject {
     if let Some(project) = &invalid.partial {
-        let (edges, problems) = edges::edges_of_partial_project(project, &resolver::use_sites(project));
+        let uses = resolver::use_sites(project);
+        let (edges, problems) = edges::edges_of_partial_project(project, &uses);
         invalid.problems.extend(problems);
+        invalid.problems.extend(equal_jobs::equal_job_problems(project, &uses));
         invalid.problems.extend(order::topological_order(project, &edges).err().into_iter().flatten());
         invalid.problems = sorted_problems(invalid.problems);
     }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use super::step::StepGroup;
+use super::{copy_check::CopyCheck, step::StepGroup};
 use crate::{
     diff::{Action, Block, Change, PlanOptions},
     resource::{Address, EnvironmentIdentity, Fingerprint, SeenPool, SeenStatement},
@@ -38,6 +38,10 @@ pub struct Plan {
     pub unchanged: usize,
     /// The number of live statements that this project does not manage.
     pub foreign: usize,
+    /// How jobs are told from copies just before they are submitted. It is not saved, because applying a saved plan
+    /// makes a new one to compare it with.
+    #[serde(skip)]
+    pub copy_check: CopyCheck,
     /// The step groups that run.
     #[serde(rename = "passages")]
     pub groups: Vec<StepGroup>,

@@ -1,8 +1,10 @@
 //! Turns changes into an ordered list of step groups that leave nothing to decide. Pure: equal inputs give byte-equal
 //! plans.
 
+mod adoption;
 mod check;
 mod context;
+mod copy_check;
 mod document;
 mod order;
 mod removal;
@@ -16,7 +18,9 @@ use crate::{
     state::Entry,
 };
 
+pub use adoption::{import_facts, secret_names_of};
 pub use check::{Violation, check};
+pub use copy_check::{CopyCheck, unexpected_copy};
 pub use document::{Basis, FORMAT_VERSION, Plan};
 pub use saved::{StaleReason, approved_part, excluded_by, options_without_foreign_blocks, stale_reasons};
 pub use step::{PoolRef, RollbackGuard, Step, StepGroup, StepRequest, Until};
@@ -58,6 +62,7 @@ pub fn plan(inputs: Inputs, entries: Vec<Entry>, diff: Diff) -> Plan {
         interrupted_requests: settlement.interrupted_requests.clone(),
         entries,
         changes: diff.changes,
+        copy_check: CopyCheck { accepted: diff.accepted_copies, aliases: project.environment.aliases.clone() },
         unchanged: diff.unchanged,
         foreign: diff.foreign,
         groups,

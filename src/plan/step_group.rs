@@ -1,8 +1,9 @@
 //! Builds the step group of one change: its steps, in order, and its rollback.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use super::{
+    adoption::existing_generation,
     context::{ForwardAndRollback, GroupContext, StatementPlanner},
     removal, replacement,
     step::{Placement, PoolRef, STOP_TIMEOUT, Step, StepGroup, StepRequest, Until},
@@ -10,11 +11,8 @@ use super::{
 use crate::{
     diff::{Action, AfterWait, Change, PlacementChange, RecordedSettings, Strategy},
     live::Presence,
-    resource::{
-        Address, Generation, InternedStr, LiveStatement, PhaseClass, Pool, PoolDeclaration, Properties, ResourceKind,
-        Role, SeenStatement, Submission, Template, properties,
-    },
-    state::{Fact, GenerationRecord},
+    resource::{Address, Generation, PhaseClass, Pool, PoolDeclaration, Properties, ResourceKind, Role, SeenStatement},
+    state::Fact,
 };
 
 /// The maximum time to provision a pool, in seconds.
@@ -90,7 +88,7 @@ fn statement_steps(context: &GroupContext, key: &str, change: &Change) -> Option
             Some((vec![Step::record_only(vec![planner.declared_fact()]), submit], Vec::new()))
         }
         Action::KeepUnsubmitted | Action::RecordSettings => one(Step::record_only(vec![planner.declared_fact()])),
-        Action::Adopt { name, generation } => one(planner.adopt_step(name, *generation)?),
+        Action::Adopt { name, generation, retired } => one(planner.adopt_step(name, *generation, retired)?),
         Action::Stop => {
             let current = planner.current()?;
             let stop = Step::stop(&current.sent.name, planner.seen(current), Until::Stopped);
@@ -193,55 +191,28 @@ impl StatementPlanner<'_> {
     fn redefine_steps(&self, to: Generation) -> Option<ForwardAndRollback> {
         let record = self.record?;
         let pool = self.pool_ref().or_else(|| removal::pool_for_undo(self.context, record));
-        let mut steps = removal::undo_steps(self.context, self.key, record, record.declared.undo.as_ref(), pool);
+        let mut steps = removal::undo_steps(self.context, self.key, record, record.undo_sql(), pool);
         steps.push(self.submit_step(to, Role::Current, Properties::new()).recording([self.declared_fact()]));
         Some((steps, Vec::new()))
     }
 
-    /// Returns the step that verifies a live statement and adopts it.
-    fn adopt_step(&self, name: &str, generation: Generation) -> Option<Step> {
+    /// Returns the step that verifies a live statement and adopts it. Its other generations are recorded as retired.
+    fn adopt_step(&self, name: &str, generation: Generation, retired: &[String]) -> Option<Step> {
         let Presence::Present(live) = self.context.inputs.live.statement(name) else { return None };
-        let adopted =
-            Fact::Adopted { key: self.key.to_owned(), generation: Box::new(self.adopted_generation(live, generation)) };
+        let spec = &self.declared.spec;
+        let retired = retired.iter().filter_map(|name| match self.context.inputs.live.statement(name) {
+            Presence::Present(other) => Some(existing_generation(spec, other, Generation::of(&spec.name, name))),
+            Presence::Absent | Presence::Unlisted | Presence::Unknown(_) => None,
+        });
+        let adopted = Fact::Adopted {
+            key: self.key.to_owned(),
+            generation: Box::new(existing_generation(spec, live, generation)),
+            retired: retired.collect(),
+            replaces_recorded: false,
+        };
         let verify = StepRequest::VerifyUnchanged { name: name.to_owned(), seen: SeenStatement::of(live) };
         let is_moving = live.phase.class() == PhaseClass::Transitional || live.is_resuming();
         let until = if is_moving { Until::Stable } else { Until::Nothing };
-        Some(Step::new(verify, until, self.declared.spec.timeout).recording([self.declared_fact(), adopted]))
-    }
-
-    /// Returns the generation to record for a statement that already exists.
-    ///
-    /// Where the live text fits the declared template, the template is recorded, so that no secret's value gets into
-    /// the state.
-    fn adopted_generation(&self, live: &LiveStatement, generation: Generation) -> GenerationRecord {
-        let spec = &self.declared.spec;
-        let property = |(key, value): (&InternedStr, &String)| {
-            let declared = spec.properties.get(key).filter(|template| template.matches(value));
-            let hidden = properties::is_secret_key(key).then(|| Template::new(format!("${{secret.{key}}}")));
-            (key.clone(), declared.cloned().or(hidden).unwrap_or_else(|| Template::literal(value)))
-        };
-        let sql = if spec.sql.matches(&live.sql) { spec.sql.clone() } else { Template::literal(&live.sql) };
-        GenerationRecord {
-            sent: Submission {
-                name: live.name.clone(),
-                generation,
-                role: Role::Current,
-                sql,
-                properties: live.properties.iter().map(property).collect(),
-                added_properties: Properties::new(),
-                pool: live.pool.clone(),
-                principal: live.principal.clone(),
-            },
-            uid: live.uid.clone(),
-            stopped: live.stopped,
-            reached: crate::settle::furthest_phase(live),
-            sql_kind: live.sql_kind.clone(),
-            bounded: live.bounded == Some(true),
-            offsets: live.stopped_offsets().cloned(),
-            // `execute` adds the hashes, with the key of the state that it writes to. A saved plan may be the first
-            // to write it.
-            secrets: BTreeMap::new(),
-            created_at: live.created_at.clone(),
-        }
+        Some(Step::new(verify, until, spec.timeout).recording([self.declared_fact(), adopted]))
     }
 }

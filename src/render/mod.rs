@@ -8,6 +8,7 @@
 mod change;
 mod change_detail;
 mod command_line;
+mod comparison;
 mod decided;
 mod drift;
 mod escape;
@@ -32,6 +33,7 @@ mod tests;
 mod words;
 
 pub use command_line::{CommandLine, RunFlags};
+pub use comparison::{difference_lines, differing_field};
 pub use drift::{DriftRow, drift_rows, drift_text};
 pub use escape::{json_text, printable};
 pub use event::{done_line, event_line, retry_line};

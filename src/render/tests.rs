@@ -5,12 +5,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::*;
 use crate::{
     diff::{
-        Action, AfterDeletion, AfterWait, Block, Change, Note, PlacementChange, PlanOptions, Reason, RecordedSettings,
-        Strategy,
+        Action, AfterDeletion, AfterWait, Block, Change, ImportMode, Note, PlacementChange, PlanOptions, Reason,
+        RecordedSettings, Strategy,
     },
     graph::{self, Graph, lineage::lineage},
     manifest::tests::ProjectFixture,
-    plan::{Basis, FORMAT_VERSION, Plan, Step, StepGroup, StepRequest, Until},
+    plan::{Basis, CopyCheck, FORMAT_VERSION, Plan, Step, StepGroup, StepRequest, Until},
     resource::{
         Address, Consent, EnvironmentIdentity, Generation, Phase, PoolUpdate, Properties, Role, Submission, Template,
     },
@@ -48,6 +48,7 @@ fn plan_of(changes: impl IntoIterator<Item = (&'static str, Change)>) -> Plan {
         changes: changes.into_iter().map(|(key, change)| (address(key), change)).collect(),
         unchanged: 12,
         foreign: 1,
+        copy_check: CopyCheck::default(),
         groups: Vec::new(),
     }
 }
@@ -137,7 +138,10 @@ fn every_action() -> Plan {
         ),
         ("pools.created", one(Action::CreatePool { max_cfu: 10 })),
         ("pools.deleted", Change::new(Action::Delete { undo: None }, vec![Reason::NotDeclared])),
-        ("statements.adopted", one(Action::Adopt { name: "adopted".to_owned(), generation: Generation(2) })),
+        (
+            "statements.adopted",
+            one(Action::Adopt { name: "adopted".to_owned(), generation: Generation(2), retired: Vec::new() }),
+        ),
         ("statements.awaited", one(Action::wait(Phase::Stopping, AfterWait::RecordDeclared))),
         ("statements.created", one(create("CREATE TABLE orders (id STRING)", Generation(1)))),
         (
@@ -269,6 +273,7 @@ fn every_block() -> Plan {
         ("statements.moved-onto", Block::MoveTargetRecorded { from: Address::statement("before") }),
         ("statements.name-in-use", Block::NameInUse { name: text("j"), by: Address::statement("other") }),
         ("statements.no-undo", Block::NoUndo),
+        ("statements.not-ours", Block::ForeignStatement { name: text("not-ours"), import: ImportMode::AsIs }),
         ("statements.two-copies", Block::TwoCopies { predecessor: text("s"), successor: text("s-g2") }),
         (
             "statements.undo-needs-pool",
@@ -278,7 +283,6 @@ fn every_block() -> Plan {
                 is_declared: true,
             },
         ),
-        ("statements.not-ours", Block::ForeignStatement { name: text("not-ours") }),
         ("statements.pool-blocked", Block::PoolBlocked { pool: Address::pool("exists") }),
         ("statements.prevented", Block::PreventDestroy),
         (
@@ -294,15 +298,59 @@ fn every_block() -> Plan {
             Block::RecreatedOutside {
                 name: text("recreated"),
                 if_deleted: AfterDeletion::ResubmitWithConsent(accept()),
+                import: ImportMode::AsDeclared,
             },
         ),
-        ("statements.recreated-as", Block::RecreatedOutside { name: text("as"), if_deleted: AfterDeletion::Blocked }),
-        ("statements.recreated-def", Block::RecreatedOutside { name: text("def"), if_deleted: AfterDeletion::Nothing }),
+        (
+            "statements.recreated-as",
+            Block::RecreatedOutside {
+                name: text("as"),
+                if_deleted: AfterDeletion::Blocked,
+                import: ImportMode::Refused,
+            },
+        ),
+        (
+            "statements.recreated-def",
+            Block::RecreatedOutside { name: text("def"), if_deleted: AfterDeletion::Nothing, import: ImportMode::AsIs },
+        ),
         ("statements.removes-all", Block::RemovesEverything),
         (
             "statements.renamed",
             Block::LooksLikeRename { from: Address::statement("one"), to: Address::statement("other") },
         ),
+        ("statements.differs", Block::AdoptionDiffers { name: text("differs"), import: ImportMode::AsIs }),
+        (
+            "statements.copied",
+            Block::Copy {
+                name: text("workspace-1"),
+                has_same_sql: true,
+                labeled_as: Some(Address::statement("before")),
+                import: ImportMode::AsDeclared,
+                accept: "copy:3f2a9c".parse().unwrap(),
+            },
+        ),
+        (
+            "statements.shares-sink",
+            Block::Copy {
+                name: text("older"),
+                has_same_sql: false,
+                labeled_as: Some(Address::statement("older")),
+                import: ImportMode::Refused,
+                accept: "copy:3f2a9c".parse().unwrap(),
+            },
+        ),
+        (
+            "statements.stale",
+            Block::StateOlderThanCloud {
+                names: vec![text("stale-g2"), text("stale-g3")],
+                import: Some((text("stale-g3"), ImportMode::AsIs)),
+            },
+        ),
+        (
+            "statements.stale-removed",
+            Block::StateOlderThanCloud { names: vec![text("stale-removed-g2")], import: None },
+        ),
+        ("statements.taken-over", Block::AdoptedDefinition),
         ("statements.several", Block::UnexpectedGenerations { names: vec![text("a"), text("a-g2")] }),
         ("statements.table-job", Block::CannotReplaceCreateTableAs),
         ("statements.was-job", Block::JobCannotBecomeDefinition),
@@ -312,7 +360,10 @@ fn every_block() -> Plan {
     plan_of(blocks.map(|(address, block)| {
         let unhealthy = matches!(
             block,
-            Block::RecreatedOutside { .. } | Block::UnexpectedGenerations { .. } | Block::UnclearIntent { .. }
+            Block::RecreatedOutside { .. }
+                | Block::UnexpectedGenerations { .. }
+                | Block::StateOlderThanCloud { .. }
+                | Block::UnclearIntent { .. }
         );
         (address, Change { unhealthy, ..Change::blocked(block) })
     }))
@@ -353,6 +404,9 @@ fn every_note_and_reason() -> Plan {
                 .with_note(Note::StoppedWithPool { statements: vec![Address::statement("a")] }),
         ),
         ("statements.degraded", unhealthy(Note::Degraded { detail: "slow".into() })),
+        ("statements.copied-before", note(Note::InactiveCopies { names: vec![text("workspace-1")] })),
+        ("statements.copied-twice", unhealthy(Note::RunsTwice { names: vec![text("workspace-1")] })),
+        ("statements.generates", note(Note::GeneratingCopies { names: vec![text("workspace-1")] })),
         ("statements.due", note(Note::DueAtNextStart { fields: vec![text("sql"), text("pool")] })),
         ("statements.ended", unhealthy(Note::CompletedUnexpectedly)),
         (
@@ -976,11 +1030,14 @@ fn a_plan_shows_the_principal_and_the_sql_of_what_it_adopts() {
         sql_kind: None,
         bounded: false,
         offsets: None,
+        adopted: true,
         secrets: Default::default(),
         created_at: None,
     };
-    let fact = Fact::Adopted { key: "created".to_owned(), generation: Box::new(generation) };
-    let action = Action::Adopt { name: "created".to_owned(), generation: Generation::FIRST };
+    let (retired, replaces_recorded) = (Vec::new(), false);
+    let fact =
+        Fact::Adopted { key: "created".to_owned(), generation: Box::new(generation), retired, replaces_recorded };
+    let action = Action::Adopt { name: "created".to_owned(), generation: Generation::FIRST, retired: Vec::new() };
     let plan = plan_with_step(Change::new(action, Vec::new()), step(StepRequest::RecordOnly, vec![fact]));
     let short = plan_text_of(&plan, false);
     assert!(short.contains("Principal: sa-evil. SQL: INSERT INTO o") && !short.contains("the end"), "{short}");

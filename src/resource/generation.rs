@@ -28,6 +28,18 @@ impl Generation {
         if self.0 <= 1 { base.to_owned() } else { format!("{base}-g{}", self.0) }
     }
 
+    /// Returns the number of a statement that is taken over under `base`: that of its name, or that at its end.
+    pub fn of(base: &str, name: &str) -> Generation {
+        Generation::from_name(base, name).unwrap_or(Generation::at_end_of(name))
+    }
+
+    /// Returns the number at the end of a cloud name, or the first if there is none. A statement that was taken over
+    /// may have any name.
+    pub fn at_end_of(name: &str) -> Generation {
+        let numbered = name.rsplit_once("-g").and_then(|(base, _)| Generation::from_name(base, name));
+        numbered.unwrap_or(Generation::FIRST)
+    }
+
     /// Returns the base that `name` is this generation of, if there is one.
     pub fn base_of(self, name: &str) -> Option<&str> {
         if self.0 <= 1 { Some(name) } else { name.strip_suffix(&format!("-g{}", self.0)) }

@@ -10,6 +10,8 @@ use super::{InternedStr, SmallMap, Template};
 pub const CURRENT_CATALOG: &str = "sql.current-catalog";
 /// The database that completes names, a Kafka cluster on Confluent Cloud.
 pub const CURRENT_DATABASE: &str = "sql.current-database";
+/// The time zone of the statement's session.
+pub const LOCAL_TIME_ZONE: &str = "sql.local-time-zone";
 /// How long the state of a key is kept.
 pub const STATE_TTL: &str = "sql.state-ttl";
 /// How long a silent partition holds watermarks back.
@@ -44,6 +46,11 @@ pub fn is_secret_key(key: &str) -> bool {
 /// Returns whether this property decides which object a name refers to.
 pub fn is_namespace_key(key: &str) -> bool {
     key == CURRENT_CATALOG || key == CURRENT_DATABASE
+}
+
+/// Returns whether this property sets where a statement's sources start, or which statement's offsets it carries over.
+pub fn is_start_key(key: &str) -> bool {
+    key == INITIAL_OFFSET_FROM || key.starts_with(STARTUP_PREFIX)
 }
 
 /// The properties of a statement: templates where they are desired or sent, texts where they are live.

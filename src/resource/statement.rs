@@ -107,6 +107,8 @@ pub enum UnexpectedPhasePolicy {
 pub mod labels {
     /// Holds the name of the project.
     pub const PROJECT: &str = "user.confluent.io/floe-project";
+    /// Holds the key of the environment in the project.
+    pub const ENVIRONMENT: &str = "user.confluent.io/floe-environment";
     /// Holds the address in the project.
     pub const ADDRESS: &str = "user.confluent.io/floe-address";
     /// Holds the lineage of the state that submitted the statement.

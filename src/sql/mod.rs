@@ -9,6 +9,7 @@ mod characters;
 mod findings;
 mod functions;
 mod hint_options;
+mod insert_forms;
 mod keywords;
 mod kind;
 mod lexer;
@@ -28,6 +29,7 @@ mod work;
 
 pub use analysis::{Analysis, analyze};
 pub use findings::{PlaintextSecret, SqlError, StatefulConstruct};
+pub use insert_forms::{Namespace, complete_names, generates_rows, insert_forms, insert_sinks};
 pub use kind::{StatementClass, StatementKind, is_definition_kind};
 pub use lexer::comment_spans;
 pub use lints::{

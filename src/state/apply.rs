@@ -119,6 +119,7 @@ impl Recorded {
                     sql_kind: None,
                     bounded: false,
                     offsets: None,
+                    adopted: false,
                     secrets: open.secrets.clone(),
                     created_at: created_at.map(str::to_owned),
                 };
@@ -183,7 +184,7 @@ impl Recorded {
                 }
             }
             Fact::PoolDeclared { key, declared } => self.pool_mut(key)?.declared = declared.clone(),
-            Fact::Adopted { key, generation } => {
+            Fact::Adopted { key, generation, retired, replaces_recorded } => {
                 let submits = |open: &&OpenIntent| submits(&open.intent, &generation.sent.name);
                 if let Some(open) = self.open_intents.values().find(submits) {
                     return Err(format!(
@@ -191,7 +192,11 @@ impl Recorded {
                         open.intent.id
                     ));
                 }
-                self.statement_mut(key)?.adopt(generation)?;
+                let record = self.statement_mut(key)?;
+                if *replaces_recorded {
+                    record.retire_all_but(&generation.sent.name);
+                }
+                record.adopt(generation, retired)?;
             }
             Fact::PoolAdopted { key, id, declared } => {
                 if let Some(pool) = self.pools.get(key).filter(|pool| pool.id != *id) {
@@ -462,15 +467,25 @@ impl StatementRecord {
         }
     }
 
-    /// Makes an existing statement the current generation.
-    fn adopt(&mut self, generation: &GenerationRecord) -> Result<(), Contradiction> {
+    /// Retires every generation except the one with this cloud name, which leaves the record.
+    fn retire_all_but(&mut self, name: &str) {
+        let slots = [self.current.take(), self.successor.take()];
+        self.retired.splice(0..0, slots.into_iter().flatten().map(|generation| *generation));
+        self.retired.retain(|generation| generation.sent.name != name);
+    }
+
+    /// Makes an existing statement the current generation, and others retired ones.
+    fn adopt(&mut self, generation: &GenerationRecord, retired: &[GenerationRecord]) -> Result<(), Contradiction> {
         if let Some(current) = &self.current {
             return Err(format!("{} is already the current generation", current.sent.name));
         }
-        if self.generation_named(&generation.sent.name).is_some() {
-            return Err(format!("{} is already recorded", generation.sent.name));
+        for generation in retired.iter().chain([generation]) {
+            if self.generation_named(&generation.sent.name).is_some() {
+                return Err(format!("{} is already recorded", generation.sent.name));
+            }
+            self.last_generation = self.last_generation.max(generation.sent.generation);
         }
-        self.last_generation = self.last_generation.max(generation.sent.generation);
+        self.retired.extend(retired.iter().cloned());
         if generation.has_run() {
             self.last_offsets = None;
         }
@@ -583,7 +598,7 @@ fn describe_entry(entry: &Entry) -> String {
         Entry::FactRecorded { fact } => match fact {
             Fact::Declared { key, .. } => format!("`declared` for statements.{key}"),
             Fact::PoolDeclared { key, .. } => format!("`declared` for pools.{key}"),
-            Fact::Adopted { key, generation } => format!("`adopted` {} for statements.{key}", generation.sent.name),
+            Fact::Adopted { key, generation, .. } => format!("`adopted` {} for statements.{key}", generation.sent.name),
             Fact::PoolAdopted { key, id, .. } => format!("`adopted` {id} for pools.{key}"),
             Fact::PhaseReached { key, name, .. } => format!("`reached` of {name} in statements.{key}"),
             Fact::OffsetsSet { key, name, .. } => format!("`stood` of {name} in statements.{key}"),

@@ -85,10 +85,16 @@ pub enum Fact {
     /// An existing statement now belongs to this address. A statement that an open intent explains cannot be adopted.
     /// Instead, that intent was applied.
     Adopted {
-        /// The manifest key of a declared record without a current generation.
+        /// The manifest key of a declared record.
         key: String,
         /// What is known about the statement.
         generation: Box<GenerationRecord>,
+        /// The other generations that exist without a record. They become retired.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        retired: Vec<GenerationRecord>,
+        /// Whether the recorded generations become retired too, because an import names this one as the current.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        replaces_recorded: bool,
     },
     /// An existing pool now belongs to this address.
     PoolAdopted {

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::resource::{
     Address, EnvironmentIdentity, Generation, HashKey, Intent, IntentId, KeyedHash, Offsets, Operation, Pool,
-    ResourceKind, Role, ServiceTime, Statement, Submission,
+    ResourceKind, Role, ServiceTime, Statement, Submission, Template,
 };
 
 /// The format that this build writes.
@@ -135,6 +135,10 @@ pub struct GenerationRecord {
     /// rejected.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub offsets: Option<Offsets>,
+    /// Whether it was taken over: another state or another tool submitted it. Whether it defined what its `undo` would
+    /// undo is then not known.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub adopted: bool,
     /// Keyed hashes of the secrets that were sent, by name.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub secrets: BTreeMap<String, KeyedHash>,
@@ -266,6 +270,13 @@ impl StatementRecord {
     /// Returns all generations except the current one.
     pub fn other_generations(&self) -> impl Iterator<Item = &GenerationRecord> {
         self.successor.as_deref().into_iter().chain(self.undo.as_deref()).chain(&self.retired)
+    }
+
+    /// Returns the SQL that undoes the definition. There is none while the definition was not applied by this project,
+    /// because it might undo what somebody else has made.
+    pub fn undo_sql(&self) -> Option<&Template> {
+        let is_adopted = self.current.as_ref().is_some_and(|current| current.adopted);
+        self.declared.undo.as_ref().filter(|_| !is_adopted)
     }
 
     /// Returns the generation with the cloud name `name`.

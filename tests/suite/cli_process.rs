@@ -43,7 +43,8 @@ fn a_lost_state_is_restored_by_import_and_adoption() {
     assert!(output.contains(&command), "{output}");
     for (wrong, why) in [
         (["import", "pools.main", "lfcp-nothere"], "pool `lfcp-nothere` does not exist"),
-        (["import", "statements.t", "t"], "only pools can be imported"),
+        (["import", "statements.t", "nothere"], "statement `nothere` does not exist"),
+        (["import", "statements.other", "t"], "`statements.other` is not declared"),
         (["import", "pools.other", id], "`pools.other` is not declared"),
     ] {
         let (code, output) = run_floe(at, &wrong);

@@ -9,7 +9,7 @@ use std::{
 
 use floe::{
     cloud::{BoxFuture, HttpRequest, HttpResponse, Method, Transport, TransportError},
-    diff::{self, Action, Block},
+    diff::{self, Action, Block, ImportMode},
     execute::{self, Interrupt},
     resource::{HashKey, labels},
     simulator::{FaultRule, InjectedFault, Simulator},
@@ -177,7 +177,9 @@ async fn a_second_checkout_with_its_own_state_adopts_and_is_blocked_by_changes()
     // a job.
     one.project.declare(&job(CHANGED_SQL));
     assert_eq!(one.run().await, []);
-    assert_eq!(two.run().await, [Block::UnexpectedGenerations { names: vec!["copy-g2".to_owned()] }]);
+    let import = Some(("copy-g2".to_owned(), ImportMode::AsIs));
+    let older = Block::StateOlderThanCloud { names: vec!["copy-g2".to_owned()], import };
+    assert_eq!(two.run().await, [older]);
     assert_eq!(simulator.audit_report().peak_running["copy"], 1);
     // The second checkout removes the job. It deletes what it adopted and keeps what it never knew.
     two.project.declare(TABLE);

@@ -17,6 +17,7 @@ mod false_answers;
 mod faults;
 mod formats;
 mod hostile_text;
+mod identity;
 mod interrupt;
 mod late_effects;
 mod late_landings;

@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use floe::{
-    diff::{Action, Block, PlanOptions, Reason},
+    diff::{Action, Block, ImportMode, PlanOptions, Reason},
     plan::stale_reasons,
     planning,
     resource::{HashKey, Secrets},
@@ -135,7 +135,7 @@ async fn a_secret_removed_from_the_manifest_is_not_adopted_into_a_new_state() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_table_option_that_is_not_a_secret_is_adopted() {
+async fn a_difference_that_is_not_a_secret_is_shown_and_not_adopted() {
     let mut project = project_with_secret();
     project.declare("[statements.m]\nsql = \"CREATE TABLE m (id STRING) WITH ('x.y' = 'plain')\"\n");
     project.secrets = secrets_with_value("hunter2hunter2");
@@ -143,7 +143,10 @@ async fn a_table_option_that_is_not_a_secret_is_adopted() {
     lose_state(&mut project).await;
     project.declare("[statements.m]\nsql = \"CREATE TABLE m (id STRING)\"\n");
     let plan = project.plan().await;
-    assert!(matches!(plan.changes[&statement("m")].action, Action::Adopt { .. }), "{:#?}", plan.changes);
+    let block = Block::AdoptionDiffers { name: "m".to_owned(), import: ImportMode::AsIs };
+    let change = &plan.changes[&statement("m")];
+    assert_eq!(change.action, Action::Blocked { by: vec![block] });
+    assert!(matches!(&change.reasons[..], [Reason::SqlChanged { .. }]), "{change:#?}");
 }
 
 #[tokio::test(start_paused = true)]

@@ -279,6 +279,7 @@ impl TestProject {
             cloud: cloud.clone(),
             secrets: self.secrets.clone(),
             project: "test".to_owned(),
+            environment: "local".to_owned(),
             use_placeholders: true,
             run_id: format!("run{}", self.run_number),
             interrupt,

@@ -15,7 +15,43 @@ pub enum Block {
     ForeignStatement {
         /// The cloud name of the statement.
         name: String,
+        /// How `floe import` can take the statement over.
+        #[serde(default, skip_serializing_if = "ImportMode::is_refused")]
+        import: ImportMode,
     },
+    /// A statement has this address's labels and no record, and it is not what is declared.
+    AdoptionDiffers {
+        /// The cloud name of the statement.
+        name: String,
+        /// How `floe import` can take the statement over.
+        import: ImportMode,
+    },
+    /// Another statement may run the same SQL, or has the labels of this project and may write to the same table.
+    Copy {
+        /// The cloud name of the statement.
+        name: String,
+        /// Whether it runs the same SQL.
+        #[serde(rename = "same_sql")]
+        has_same_sql: bool,
+        /// The address in its labels, if they are those of this project and environment and the address is neither
+        /// declared nor recorded.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        labeled_as: Option<Address>,
+        /// How `floe import` can take the statement over.
+        import: ImportMode,
+        /// The consent token to start the job in spite of it.
+        accept: Consent,
+    },
+    /// Generations exist that this state does not know: it is older than the cloud.
+    #[serde(rename = "state-older-than-cloud")]
+    StateOlderThanCloud {
+        /// The cloud names of the generations.
+        names: Vec<String>,
+        /// The generation that `floe import` can take over, and how.
+        import: Option<(String, ImportMode)>,
+    },
+    /// The definition was taken over from a statement that this project did not submit, so its `undo` is not run.
+    AdoptedDefinition,
     /// Generations run that the record does not expect.
     #[serde(rename = "several-live")]
     UnexpectedGenerations {
@@ -53,6 +89,9 @@ pub enum Block {
         /// What happens if the statement created outside floe is deleted.
         #[serde(rename = "deleted")]
         if_deleted: AfterDeletion,
+        /// How `floe import` can take the statement over.
+        #[serde(default, skip_serializing_if = "ImportMode::is_refused")]
+        import: ImportMode,
     },
     /// The resource could not be read, so its presence is unknown.
     #[serde(rename = "unknown")]
@@ -274,6 +313,26 @@ pub enum Block {
     },
 }
 
+/// How `floe import` can take a statement over.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ImportMode {
+    /// It is equal to what is declared.
+    AsDeclared,
+    /// It differs from what is declared, so `--as-is` has to record what runs.
+    AsIs,
+    /// It cannot be taken over.
+    #[default]
+    Refused,
+}
+
+impl ImportMode {
+    /// Returns whether the statement cannot be taken over.
+    pub fn is_refused(&self) -> bool {
+        *self == ImportMode::Refused
+    }
+}
+
 /// What happens to a statement that was created again outside floe, if the new one is deleted.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -303,6 +362,7 @@ impl Block {
             | Block::GoneWithoutOffsets { accept }
             | Block::GoneWithSeveralSources { accept, .. }
             | Block::GoneWithUnknownSource { accept, .. }
+            | Block::Copy { accept, .. }
             | Block::GoneWithUnknownSink { accept, .. }
             | Block::GoneWithStartupOption { accept, .. }
             | Block::RecreatedOutside { if_deleted: AfterDeletion::ResubmitWithConsent(accept), .. } => Some(accept),

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::resource::{Generation, Phase, PoolUpdate, Template};
 
-pub use block::{AfterDeletion, Block};
+pub use block::{AfterDeletion, Block, ImportMode};
 pub use note::Note;
 pub use reason::Reason;
 
@@ -51,12 +51,15 @@ pub enum Action {
     /// Keeps a declared statement unsubmitted until `stopped` is turned off.
     #[serde(rename = "hold")]
     KeepUnsubmitted,
-    /// Adopts a statement that has this address's labels and is not in the record.
+    /// Adopts a statement that has this address's labels, is not in the record and is equal to the declaration.
     Adopt {
         /// The cloud name of the statement.
         name: String,
         /// The generation of the statement.
         generation: Generation,
+        /// The cloud names of its other generations, which are recorded as retired.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        retired: Vec<String>,
     },
     /// Stops a job. Its offsets and state are kept.
     Stop,

@@ -85,6 +85,21 @@ pub enum Note {
         /// The offsets of each topic, as `partition:0,offset:100;…`.
         topics: BTreeMap<String, String>,
     },
+    /// Statements have the same SQL and do not run now.
+    InactiveCopies {
+        /// The cloud names of the statements.
+        names: Vec<String>,
+    },
+    /// Statements run the same SQL, which only generates rows.
+    GeneratingCopies {
+        /// The cloud names of the statements.
+        names: Vec<String>,
+    },
+    /// Other statements run the same SQL.
+    RunsTwice {
+        /// The cloud names of the other statements.
+        names: Vec<String>,
+    },
     /// A statement with this name was removed before.
     #[serde(rename = "removed-before")]
     PreviouslyRemoved {
@@ -201,6 +216,7 @@ impl Note {
                 LastOffsets::Unknown => Some(Note::GoneWithUnknownOffsets),
                 LastOffsets::NeverRan => None,
             },
+            Condition::RunsTwice { names } => Some(Note::RunsTwice { names: names.clone() }),
             Condition::DuplicatePools { ids } => Some(Note::DuplicatePools { ids: ids.clone() }),
             Condition::UnclearRequest { .. }
             | Condition::UnresolvedRequest
@@ -209,6 +225,7 @@ impl Note {
             | Condition::Gone { offsets: None }
             | Condition::Recreated { .. }
             | Condition::UnexpectedGenerations { .. }
+            | Condition::StateOlderThanCloud { .. }
             | Condition::PhaseMessage { .. }
             | Condition::StoppedByInterruptedRun
             | Condition::Failing { .. }

@@ -43,8 +43,12 @@ pub(in super::super) fn headline(address: &Address, change: &Change, context: &P
         },
         Action::CreatePool { max_cfu } => format!("compute pool, max_cfu {max_cfu}"),
         Action::KeepUnsubmitted => "not submitted while `stopped = true`".to_owned(),
-        Action::Adopt { name, generation } => {
-            format!("adopt `{name}` ({generation}), which has this project's labels. Nothing is sent.")
+        Action::Adopt { name, generation, retired } => {
+            let retired = match retired.as_slice() {
+                [] => String::new(),
+                older => format!(" `{}` is recorded as retired.", older.join("`, `")),
+            };
+            format!("adopt `{name}` ({generation}), which has this project's labels. Nothing is sent.{retired}")
         }
         Action::Stop if runs => "stop, keeping its offsets and state".to_owned(),
         Action::Stop => "stop before it takes effect".to_owned(),

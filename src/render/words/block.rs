@@ -9,7 +9,7 @@ use super::{
     reason::detail_suffix,
 };
 use crate::{
-    diff::{AfterDeletion, Block, Change, Note, Reason},
+    diff::{AfterDeletion, Block, Change, ImportMode, Note, Reason},
     resource::{Address, Consent, ResourceKind},
 };
 
@@ -54,16 +54,45 @@ fn cause_and_options(
     let accept_consequence = |accept: &Consent| accept_consequence(accept, change, role);
     let table = format!("`[{}.{}]`", address.kind.manifest_table(), address.key);
     match block {
-        Block::ForeignStatement { name } => (
+        Block::ForeignStatement { name, import } => (
             format!("statement `{name}` exists and is not managed by this project"),
+            import_option(address, name, *import, flags).into_iter().chain([another_name_option(*import)]).collect(),
+        ),
+        Block::AdoptionDiffers { name, import } => (
+            format!("`{name}` has this project's labels, but it is not what is declared"),
+            import_option(address, name, *import, flags).into_iter().chain([another_name_option(*import)]).collect(),
+        ),
+        Block::Copy { name, has_same_sql, labeled_as, import, accept } => (
+            if *has_same_sql {
+                format!("`{name}` runs the same SQL, so every row would be written twice")
+            } else {
+                format!("`{name}` has this project's labels, is not in the state, and writes to the same table")
+            },
+            copy_options(address, (name, *import), labeled_as.as_ref(), accept, flags),
+        ),
+        Block::StateOlderThanCloud { names, import } => (
+            format!("the state is older than the cloud: it does not know `{}`", names.join("` and `")),
+            std::iter::once(
+                "Use the newer state, if there is one: it may be in a backup, on another branch, or on the runner of \
+                 a pipeline."
+                    .to_owned(),
+            )
+            .chain([import_of_unknown_generation(address, import.as_ref(), flags)])
+            .collect(),
+        ),
+        Block::AdoptedDefinition => (
+            format!(
+                "{}, and the current definition was taken over, so floe does not run its `undo`",
+                what_changed(reasons)
+            ),
             vec![
-                "Give this statement another name: `name = \"…\"`.".to_owned(),
-                format!("Or delete `{name}` yourself if it is not needed."),
+                "Revert the change and write an `ALTER` as a new statement.".to_owned(),
+                "Or drop the object yourself, and declare the new definition under a new key.".to_owned(),
             ],
         ),
         Block::UnexpectedGenerations { names } => (
-            format!("generations that the state does not know may be running: `{}`", names.join("` and `")),
-            vec!["Stop and delete those that should not run, then plan again.".to_owned()],
+            format!("more than one generation may be running: `{}`", names.join("` and `")),
+            vec!["Stop those that should not run, then plan again.".to_owned()],
         ),
         Block::AdoptionExposesSecret { name } => (
             format!(
@@ -75,7 +104,7 @@ fn cause_and_options(
                     "Declare the SQL that `{name}` runs, with `${{secret.…}}` in place of the secret. floe then adopts \
                      it without recording the secret, and the plan after that can change it."
                 ),
-                format!("Or delete `{name}` yourself. The next plan submits it again."),
+                another_name_option(ImportMode::AsDeclared),
             ],
         ),
         Block::RecordedUnderOtherAddress { name, from, to } => (
@@ -90,7 +119,15 @@ fn cause_and_options(
             format!("statement `{name}` belongs to {by} until its next generation"),
             vec!["Give this statement another name: `name = \"…\"`.".to_owned()],
         ),
-        Block::RecreatedOutside { name, if_deleted } => recreated_outside(name, if_deleted, address, change, setting),
+        Block::RecreatedOutside { name, if_deleted, import } => {
+            let (cause, options) = recreated_outside(name, if_deleted, address, change, setting);
+            let Some(import) = import_option(address, name, *import, flags) else { return (cause, options) };
+            let others = options.into_iter().map(|option| match option.strip_prefix("Delete") {
+                Some(rest) => format!("Or delete{rest}"),
+                None => option.replacen("Leave", "Or leave", 1),
+            });
+            (cause, std::iter::once(import).chain(others).collect())
+        }
         Block::PresenceUnknown { why } => (
             format!("cannot read this resource{}", detail_suffix(why)),
             std::iter::once(
@@ -360,7 +397,14 @@ fn what_changed(reasons: &[Reason]) -> String {
 
 /// Returns whether the cause of this block starts with what changed.
 pub(super) fn mentions_what_changed(block: &Block) -> bool {
-    matches!(block, Block::NoUndo | Block::IfNotExists | Block::LosesOffsets { .. } | Block::EvolveIsManual { .. })
+    matches!(
+        block,
+        Block::NoUndo
+            | Block::AdoptedDefinition
+            | Block::IfNotExists
+            | Block::LosesOffsets { .. }
+            | Block::EvolveIsManual { .. }
+    )
 }
 
 /// Returns whether the result of [`what_changed`] includes this one of `reasons`.
@@ -461,4 +505,59 @@ fn accept_consequence(accept: &Consent, change: &Change, role: StatementRole) ->
         return format!("`accept = \"{accept}\"` writes its rows again: {}.", rewritten_rows(keyed));
     }
     format!("`accept = \"{accept}\"` restarts it from the beginning of its sources: {}.", rewritten_rows(keyed))
+}
+
+/// Returns the command that takes a statement over, or `None` if it cannot be.
+fn import_command(address: &Address, name: &str, mode: ImportMode, flags: &RunFlags) -> Option<String> {
+    let command = flags.command("import").argument(address).argument(name);
+    match mode {
+        ImportMode::AsDeclared => Some(command.to_string()),
+        ImportMode::AsIs => Some(command.argument("--as-is").to_string()),
+        ImportMode::Refused => None,
+    }
+}
+
+/// Returns the option to make a generation the recorded one that the state does not know.
+fn import_of_unknown_generation(address: &Address, import: Option<&(String, ImportMode)>, flags: &RunFlags) -> String {
+    let command = import.and_then(|(name, mode)| Some((name, import_command(address, name, *mode, flags)?)));
+    match command {
+        Some((name, command)) => {
+            format!("Or make `{name}` the recorded generation (nothing is sent):\n{command}")
+        }
+        None => format!(
+            "Or declare in `[{}.{}]` what runs. The plan then says how to make it the recorded generation.",
+            address.kind.manifest_table(),
+            address.key
+        ),
+    }
+}
+
+/// Returns the option to take a statement over, if it can be.
+fn import_option(address: &Address, name: &str, mode: ImportMode, flags: &RunFlags) -> Option<String> {
+    let command = import_command(address, name, mode, flags)?;
+    Some(match mode {
+        ImportMode::AsIs => {
+            format!("To take over what runs (nothing is sent; the next plan shows the change):\n{command}")
+        }
+        ImportMode::AsDeclared | ImportMode::Refused => format!("To take it over (nothing is sent):\n{command}"),
+    })
+}
+
+/// Returns the option to use another name, which is the only one if the statement cannot be imported.
+fn another_name_option(import: ImportMode) -> String {
+    let or = if import.is_refused() { "Give" } else { "Or give" };
+    format!("{or} this statement another name: `name = \"…\"`.")
+}
+
+/// Returns the options for a job of which a copy may run.
+fn copy_options(
+    address: &Address,
+    (name, import): (&str, ImportMode),
+    labeled_as: Option<&Address>,
+    accept: &Consent,
+    flags: &RunFlags,
+) -> Vec<String> {
+    let moved = labeled_as.map(|from| format!("If {from} was renamed, add this:\n{}", moved_block_toml(from, address)));
+    let accept = format!("Or, to run both, `accept = \"{accept}\"` starts this job as well.");
+    import_option(address, name, import, flags).into_iter().chain(moved).chain([accept]).collect()
 }

@@ -33,6 +33,10 @@ pub(in super::super) fn condition_text(condition: &Condition, context: &PlanCont
         }
         Condition::GoneWhileStopped { .. } => "it was stopped, and its offsets are not known".to_owned(),
         Condition::Recreated { .. } => "deleted and created again under the same name outside floe".to_owned(),
+        Condition::StateOlderThanCloud { names, .. } => {
+            format!("the state is older than the cloud: it does not know `{}`", names.join("` and `"))
+        }
+        Condition::RunsTwice { names } => runs_twice_text(names),
         Condition::UnexpectedGenerations { current, names } => running_next_to(names, current.as_deref()),
         Condition::PhaseMessage { detail } => sanitize(detail),
         Condition::StoppedOutside => STOPPED_OUTSIDE.to_owned(),
@@ -90,6 +94,12 @@ pub(in super::super) fn not_reverted_text(condition: &Condition, address: &Addre
         ),
         _ => format!("`--fix-drift` does not revert it. `floe plan -e {environment}` shows what to do."),
     }
+}
+
+/// Returns the text for statements that run the same SQL.
+pub(super) fn runs_twice_text(names: &[String]) -> String {
+    let run = if names.len() == 1 { "runs" } else { "run" };
+    format!("`{}` {run} the same SQL, so every row is written more than once", names.join("` and `"))
 }
 
 /// Returns the text for generations that run next to the current one.

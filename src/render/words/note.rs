@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use super::{
     super::{PlanContext, StatementRole, style::sanitize},
-    condition::{COMPLETED_UNEXPECTEDLY, POOL_EXHAUSTED, RESUMED_OUTSIDE, STOPPED_OUTSIDE, changed_outside},
+    condition::{
+        COMPLETED_UNEXPECTEDLY, POOL_EXHAUSTED, RESUMED_OUTSIDE, STOPPED_OUTSIDE, changed_outside, runs_twice_text,
+    },
     reason::detail_suffix,
 };
 use crate::{
@@ -28,18 +30,15 @@ pub(in super::super) fn note_text(note: &Note, address: &Address, context: &Plan
         Note::ResumedOutside => {
             format!("{RESUMED_OUTSIDE}. `--fix-drift` stops it, and `stopped = false` keeps it running.")
         }
-        Note::LateSubmissions { names } => {
-            let or_adopt = format!(", or declare {address} again to adopt it");
-            format!(
-                "`{}` {}{}.",
-                names.join("` and `"),
-                if names.len() == 1 {
-                    "was submitted by this project, took effect late, and is not in the state. Delete it"
-                } else {
-                    "were submitted by this project, took effect late, and are not in the state. Delete them"
-                },
-                if names.iter().all(|name| is_undo_name(name)) { "" } else { &or_adopt }
-            )
+        Note::LateSubmissions { names } => left_over_statements(names, address),
+        Note::InactiveCopies { names } => {
+            format!("`{}` has the same SQL and does not run now. Do not resume it beside this job.", names.join("`, `"))
+        }
+        Note::GeneratingCopies { names } => {
+            format!("`{}` runs the same SQL, which generates rows of its own", names.join("`, `"))
+        }
+        Note::RunsTwice { names } => {
+            format!("{}. Stop one of them, or remove {address} from the manifests.", runs_twice_text(names))
         }
         Note::MovedOutside { field, live, sent } => {
             format!("{}. `--fix-drift` changes it back.", changed_outside(field, live, sent, context))
@@ -183,4 +182,18 @@ pub(super) fn rewritten_rows(keyed: Option<bool>) -> &'static str {
 fn topic_offsets(topics: &BTreeMap<String, String>) -> String {
     let topics: Vec<String> = topics.iter().map(|(topic, at)| format!("{topic} at {at}")).collect();
     sanitize(&topics.join(", "))
+}
+
+/// Returns the text for statements of this project whose address is neither declared nor recorded.
+fn left_over_statements(names: &[String], address: &Address) -> String {
+    let (have, them) = if names.len() == 1 {
+        ("has this project's labels and is", "it")
+    } else {
+        ("have this project's labels and are", "them")
+    };
+    let advice = match names.iter().all(|name| is_undo_name(name)) {
+        true => format!("Delete {them}"),
+        false => format!("Declare {address} again to adopt {them}, or stop {them} if nothing needs the output"),
+    };
+    format!("`{}` {have} neither declared nor in the state. {advice}.", names.join("` and `"))
 }

@@ -24,9 +24,6 @@ const PARTITIONS: u64 = 2;
 /// The value of `latest_offsets_timestamp` while there are no offsets: Go's zero time.
 const ZERO_TIME: &str = "0001-01-01T00:00:00Z";
 
-/// The property for the time zone of a statement.
-const LOCAL_TIME_ZONE: &str = "sql.local-time-zone";
-
 /// The API's `sql.v1.Statement` object.
 #[derive(Serialize)]
 pub(in crate::simulator) struct StatementBody<'a> {
@@ -219,8 +216,11 @@ fn shown_properties<'a>(statement: &'a SimulatedStatement, switches: &Switches) 
     }
     let mut shown = submitted.cloned().unwrap_or_default();
     let catalog = &*statement.fixed.environment;
-    let defaults =
-        [(properties::CURRENT_CATALOG, catalog), (properties::CURRENT_DATABASE, "cluster_0"), (LOCAL_TIME_ZONE, "UTC")];
+    let defaults = [
+        (properties::CURRENT_CATALOG, catalog),
+        (properties::CURRENT_DATABASE, "cluster_0"),
+        (properties::LOCAL_TIME_ZONE, "UTC"),
+    ];
     for (key, value) in defaults {
         if !shown.contains_key(key) {
             shown.insert(key.into(), value.to_owned());

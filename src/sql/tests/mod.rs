@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 mod hostile_input;
+mod insert_forms;
 mod kinds;
 mod lints;
 mod names;

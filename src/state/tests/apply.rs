@@ -372,7 +372,7 @@ fn an_abandoned_cloud_name_keeps_its_numbers() {
 fn adoption_needs_a_declared_record_without_a_current_generation() {
     let adopted = |number| {
         let generation = Box::new(generation("orders", number));
-        fact(Fact::Adopted { key: "orders".to_owned(), generation })
+        fact(Fact::Adopted { key: "orders".to_owned(), generation, retired: Vec::new(), replaces_recorded: false })
     };
     assert!(assert_refused(&empty_record(), &adopted(3)).contains("statements.orders is not recorded"));
     let entries = [declare("orders", "orders"), adopted(3)];
@@ -530,7 +530,8 @@ fn any_entry() -> impl Strategy<Value = Entry> {
         }),
         2 => id().prop_map(|id| settle_rejected(&id)),
         1 => (key(), number.clone()).prop_map(move |(key, number)| {
-            fact(Fact::Adopted { key: text(key), generation: Box::new(generation(key, number)) })
+            let generation = Box::new(generation(key, number));
+            fact(Fact::Adopted { key: text(key), generation, retired: Vec::new(), replaces_recorded: false })
         }),
         2 => (key(), key(), number.clone()).prop_map(move |(key, base, number)| {
             fact(Fact::OffsetsSet { key: text(key), name: Generation(number).name(base), offsets: offsets(number) })

@@ -98,6 +98,7 @@ pub fn generation(base: &str, number: u32) -> GenerationRecord {
         sql_kind: Some("INSERT_INTO".to_owned()),
         bounded: false,
         offsets: None,
+        adopted: false,
         secrets: BTreeMap::new(),
         created_at: None,
     }

@@ -25,6 +25,7 @@ fn full_record() -> Recorded {
         sent: sent.clone(),
         bounded: true,
         offsets: Some(offsets(1)),
+        adopted: true,
         secrets: secrets.clone(),
         created_at: Some("2026-01-02T03:04:05Z".to_owned()),
         ..generation("orders", 2)

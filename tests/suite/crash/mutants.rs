@@ -39,9 +39,11 @@ impl Mutant {
             Mutant::JournalNotSynced | Mutant::FolderNotSynced => &["what was acknowledged is lost"],
             Mutant::SnapshotNotSynced => &["what was acknowledged is lost", "the state cannot be read"],
             // Statements run that no record knows.
-            Mutant::IntentAfterRequest => &["UnexpectedGenerations", "orphans", "created more than once"],
+            Mutant::IntentAfterRequest => {
+                &["UnexpectedGenerations", "StateOlderThanCloud", "orphans", "created more than once"]
+            }
             Mutant::LostResponseIsRejection => {
-                &["PoolExists", "UnexpectedGenerations", "orphans", "created more than once"]
+                &["PoolExists", "UnexpectedGenerations", "StateOlderThanCloud", "orphans", "created more than once"]
             }
             Mutant::OpenIntentsIgnored => &["still open", "created more than once"],
             Mutant::GenerationNumbersForgotten => {

@@ -184,6 +184,7 @@ async fn kill_while_the_successor_is_submitted(root: &Path) {
         cloud,
         secrets,
         project: "shop".to_owned(),
+        environment: "local".to_owned(),
         use_placeholders: true,
         run_id: "run1".to_owned(),
         interrupt,

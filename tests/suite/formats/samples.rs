@@ -8,10 +8,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use floe::{
     diff::{
-        Action, AfterDeletion, AfterWait, Block, Change, Note, PlacementChange, PlanOptions, Reason, RecordedSettings,
-        Strategy,
+        Action, AfterDeletion, AfterWait, Block, Change, ImportMode, Note, PlacementChange, PlanOptions, Reason,
+        RecordedSettings, Strategy,
     },
-    plan::{Basis, FORMAT_VERSION, Plan, PoolRef, RollbackGuard, Step, StepGroup, StepRequest, Until},
+    plan::{Basis, CopyCheck, FORMAT_VERSION, Plan, PoolRef, RollbackGuard, Step, StepGroup, StepRequest, Until},
     render::{DeclaredPlacement, InterruptedRun, PlanContext, PoolUsage},
     resource::{
         Address, Consent, EnvironmentIdentity, Evolve, Fingerprint, FormerConsent, Generation, HashKey, Intent,
@@ -213,6 +213,8 @@ pub fn generation(name: &str, number: u32, role: Role, reached: FurthestPhase) -
         sql_kind: Some(text("INSERT_INTO")),
         bounded: true,
         offsets: Some(offsets()),
+        // 0.1.0 did not have this field.
+        adopted: false,
         secrets: hashes(),
         created_at: Some(created()),
     }
@@ -328,6 +330,11 @@ pub fn reached(key: &str, name: &str, reached: FurthestPhase) -> Fact {
     Fact::PhaseReached { key: text(key), name: text(name), reached, sql_kind: Some(text("INSERT_INTO")), bounded: true }
 }
 
+/// Returns the fact that a statement is adopted. 0.1.0 did not have its other fields.
+fn adopted(key: &str, generation: Box<GenerationRecord>) -> Fact {
+    Fact::Adopted { key: text(key), generation, retired: Vec::new(), replaces_recorded: false }
+}
+
 /// Returns a fact of each variant.
 pub fn facts() -> Vec<Fact> {
     let key = || text("orders");
@@ -335,7 +342,7 @@ pub fn facts() -> Vec<Fact> {
         Fact::Declared { .. } => Some(Fact::PoolDeclared { key: text("main"), declared: pool("main") }),
         Fact::PoolDeclared { .. } => {
             let generation = Box::new(generation("orders", 1, Role::Current, FurthestPhase::Running));
-            Some(Fact::Adopted { key: key(), generation })
+            Some(adopted("orders", generation))
         }
         Fact::Adopted { .. } => {
             Some(Fact::PoolAdopted { key: text("main"), id: text("lfcp-1"), declared: pool("main") })
@@ -397,7 +404,7 @@ pub fn journal_groups() -> Vec<Vec<Entry>> {
     let other = || Address::pool("other");
     let stop = StatementUpdate { stopped: true, pool: None, principal: None };
     let create = Operation::CreatePool { pool: pool("main"), existing_ids: BTreeSet::from([text("lfcp-0")]) };
-    let adopted = Box::new(generation("sales-g3", 3, Role::Current, FurthestPhase::Running));
+    let sales = Box::new(generation("sales-g3", 3, Role::Current, FurthestPhase::Running));
     vec![
         vec![intend("run-1", main_pool(), create)],
         vec![
@@ -427,7 +434,7 @@ pub fn journal_groups() -> Vec<Vec<Entry>> {
         ],
         vec![
             record(declared("sales", "sales")),
-            record(Fact::Adopted { key: text("sales"), generation: adopted }),
+            record(adopted("sales", sales)),
             record(Fact::Moved { from: orders(), to: Address::statement("purchases") }),
             record(Fact::Forgotten { address: Address::statement("sales") }),
         ],
@@ -465,7 +472,9 @@ fn actions() -> Vec<Action> {
         successive_variants(Action::Create { sql: sql(), name: name(), generation: Generation(1) }, |it| match it {
             Action::Create { .. } => Some(Action::CreatePool { max_cfu: 10 }),
             Action::CreatePool { .. } => Some(Action::KeepUnsubmitted),
-            Action::KeepUnsubmitted => Some(Action::Adopt { name: name(), generation: Generation(1) }),
+            Action::KeepUnsubmitted => {
+                Some(Action::Adopt { name: name(), generation: Generation(1), retired: Vec::new() })
+            }
             Action::Adopt { .. } => Some(Action::Stop),
             Action::Stop => Some(Action::resume(PlacementChange::default(), RecordedSettings::Declared)),
             Action::Resume { .. } => Some(Action::UpdatePool { to: pool_update() }),
@@ -544,8 +553,10 @@ fn notes() -> Vec<Note> {
         }
         Note::ServiceWarning { .. } => Some(Note::DueAtNextStart { fields: texts() }),
         Note::DueAtNextStart { .. } => Some(Note::OffsetsOnlyInState),
-        // 0.1.0 did not have this note.
-        Note::PoolExhausted => None,
+        // 0.1.0 did not have these notes.
+        Note::PoolExhausted | Note::InactiveCopies { .. } | Note::GeneratingCopies { .. } | Note::RunsTwice { .. } => {
+            None
+        }
         Note::OffsetsOnlyInState => Some(Note::GoneWithUnknownOffsets),
         Note::GoneWithUnknownOffsets => Some(Note::GoneWithUncertainOffsets { topics: topics() }),
         Note::GoneWithUncertainOffsets { .. } => Some(Note::PreviouslyRemoved { topics: topics() }),
@@ -583,62 +594,77 @@ fn blocks() -> Vec<Block> {
     let (name, why, detail, id) = (|| text("orders"), || text("a 403"), || text("no"), || text("lfcp-1"));
     let accept = || "restart:3f2a9c".parse::<Consent>().unwrap();
     let (from, to) = (orders, || Address::statement("purchases"));
-    let recreated_outside = |if_deleted| Block::RecreatedOutside { name: name(), if_deleted };
-    let mut all = successive_variants(Block::ForeignStatement { name: name() }, |it| match it {
-        Block::ForeignStatement { .. } => Some(Block::UnexpectedGenerations { names: vec![name(), text("orders-g2")] }),
-        Block::UnexpectedGenerations { .. } => Some(Block::AdoptionExposesSecret { name: name() }),
-        Block::AdoptionExposesSecret { .. } => {
-            Some(Block::RecordedUnderOtherAddress { name: name(), from: from(), to: to() })
-        }
-        Block::RecordedUnderOtherAddress { .. } => Some(Block::NameInUse { name: name(), by: to() }),
-        Block::NameInUse { .. } => Some(recreated_outside(AfterDeletion::Resubmit)),
-        Block::RecreatedOutside { .. } => Some(Block::PresenceUnknown { why: why() }),
-        Block::PresenceUnknown { .. } => Some(Block::UnclearIntent { why: why() }),
-        Block::UnclearIntent { .. } => {
-            Some(Block::LosesOffsets { stateful_construct: Some(text("GROUP BY")), accept: accept() })
-        }
-        Block::LosesOffsets { .. } => Some(Block::EvolveIsManual { accept: accept() }),
-        Block::EvolveIsManual { .. } => Some(Block::FailedPredecessor { detail: detail().into(), accept: accept() }),
-        Block::FailedPredecessor { .. } => Some(Block::FailedSuccessor {
-            name: text("orders-g2"),
-            detail: detail().into(),
-            accept: accept(),
-            can_roll_back: true,
-        }),
-        Block::FailedSuccessor { .. } => Some(Block::CannotReplaceCreateTableAs),
-        Block::CannotReplaceCreateTableAs => Some(Block::JobCannotBecomeDefinition),
-        Block::JobCannotBecomeDefinition => Some(Block::CannotStop),
-        Block::CannotStop => Some(Block::NoUndo),
-        Block::NoUndo => Some(Block::IfNotExists),
-        Block::IfNotExists => Some(Block::DataLoss { undo: Template::new("DROP TABLE target") }),
-        Block::DataLoss { .. } => Some(Block::ObjectsInUse { by: vec![name()] }),
-        Block::ObjectsInUse { .. } => Some(Block::PreventDestroy),
-        Block::PreventDestroy => Some(Block::GoneWithoutOffsets { accept: accept() }),
-        Block::GoneWithoutOffsets { .. } => Some(Block::GoneWithSeveralSources { hints: topics(), accept: accept() }),
-        Block::GoneWithSeveralSources { .. } => {
-            Some(Block::GoneWithUnknownSource { source: text("clicks"), hints: topics(), accept: accept() })
-        }
-        Block::GoneWithUnknownSource { .. } => Some(Block::InMotion { phase: Phase::Failing }),
-        // Plans of 0.1.0 do not have these.
-        Block::GoneWithUnknownSink { .. } | Block::GoneWithStartupOption { .. } | Block::PoolElsewhere { .. } => None,
-        Block::InMotion { .. } => Some(Block::LooksLikeRename { from: from(), to: to() }),
-        Block::LooksLikeRename { .. } => Some(Block::MoveTargetRecorded { from: from() }),
-        Block::MoveTargetRecorded { .. } => Some(Block::RemovesEverything),
-        Block::RemovesEverything => Some(Block::PoolExists { id: id() }),
-        Block::PoolExists { .. } => Some(Block::PoolFieldImmutable {
-            field: text("region"),
-            live: text("us-east-1"),
-            desired: text("eu-west-1"),
-        }),
-        Block::PoolFieldImmutable { .. } => Some(Block::PoolInUse { statements: vec![name()], current_cfu: 3 }),
-        Block::PoolInUse { .. } => Some(Block::PoolHasStatements { statements: vec![orders()] }),
-        Block::PoolHasStatements { .. } => Some(Block::PoolMissing { id: id() }),
-        Block::PoolMissing { .. } => Some(Block::PoolFailed { id: id() }),
-        Block::PoolFailed { .. } => Some(Block::PoolBlocked { pool: main_pool() }),
-        Block::PoolBlocked { .. } => None,
-        // Plans of 0.1.0 have none of these.
-        Block::RequestInFlight { .. } | Block::TwoCopies { .. } | Block::UndoNeedsPool { .. } => None,
-    });
+    let recreated_outside =
+        |if_deleted| Block::RecreatedOutside { name: name(), if_deleted, import: ImportMode::Refused };
+    let mut all =
+        successive_variants(Block::ForeignStatement { name: name(), import: ImportMode::Refused }, |it| match it {
+            // 0.1.0 did not have these blocks.
+            Block::AdoptionDiffers { .. }
+            | Block::Copy { .. }
+            | Block::StateOlderThanCloud { .. }
+            | Block::AdoptedDefinition
+            | Block::RequestInFlight { .. }
+            | Block::TwoCopies { .. }
+            | Block::UndoNeedsPool { .. }
+            | Block::GoneWithUnknownSink { .. }
+            | Block::GoneWithStartupOption { .. }
+            | Block::PoolElsewhere { .. } => None,
+            Block::ForeignStatement { .. } => {
+                Some(Block::UnexpectedGenerations { names: vec![name(), text("orders-g2")] })
+            }
+            Block::UnexpectedGenerations { .. } => Some(Block::AdoptionExposesSecret { name: name() }),
+            Block::AdoptionExposesSecret { .. } => {
+                Some(Block::RecordedUnderOtherAddress { name: name(), from: from(), to: to() })
+            }
+            Block::RecordedUnderOtherAddress { .. } => Some(Block::NameInUse { name: name(), by: to() }),
+            Block::NameInUse { .. } => Some(recreated_outside(AfterDeletion::Resubmit)),
+            Block::RecreatedOutside { .. } => Some(Block::PresenceUnknown { why: why() }),
+            Block::PresenceUnknown { .. } => Some(Block::UnclearIntent { why: why() }),
+            Block::UnclearIntent { .. } => {
+                Some(Block::LosesOffsets { stateful_construct: Some(text("GROUP BY")), accept: accept() })
+            }
+            Block::LosesOffsets { .. } => Some(Block::EvolveIsManual { accept: accept() }),
+            Block::EvolveIsManual { .. } => {
+                Some(Block::FailedPredecessor { detail: detail().into(), accept: accept() })
+            }
+            Block::FailedPredecessor { .. } => Some(Block::FailedSuccessor {
+                name: text("orders-g2"),
+                detail: detail().into(),
+                accept: accept(),
+                can_roll_back: true,
+            }),
+            Block::FailedSuccessor { .. } => Some(Block::CannotReplaceCreateTableAs),
+            Block::CannotReplaceCreateTableAs => Some(Block::JobCannotBecomeDefinition),
+            Block::JobCannotBecomeDefinition => Some(Block::CannotStop),
+            Block::CannotStop => Some(Block::NoUndo),
+            Block::NoUndo => Some(Block::IfNotExists),
+            Block::IfNotExists => Some(Block::DataLoss { undo: Template::new("DROP TABLE target") }),
+            Block::DataLoss { .. } => Some(Block::ObjectsInUse { by: vec![name()] }),
+            Block::ObjectsInUse { .. } => Some(Block::PreventDestroy),
+            Block::PreventDestroy => Some(Block::GoneWithoutOffsets { accept: accept() }),
+            Block::GoneWithoutOffsets { .. } => {
+                Some(Block::GoneWithSeveralSources { hints: topics(), accept: accept() })
+            }
+            Block::GoneWithSeveralSources { .. } => {
+                Some(Block::GoneWithUnknownSource { source: text("clicks"), hints: topics(), accept: accept() })
+            }
+            Block::GoneWithUnknownSource { .. } => Some(Block::InMotion { phase: Phase::Failing }),
+            Block::InMotion { .. } => Some(Block::LooksLikeRename { from: from(), to: to() }),
+            Block::LooksLikeRename { .. } => Some(Block::MoveTargetRecorded { from: from() }),
+            Block::MoveTargetRecorded { .. } => Some(Block::RemovesEverything),
+            Block::RemovesEverything => Some(Block::PoolExists { id: id() }),
+            Block::PoolExists { .. } => Some(Block::PoolFieldImmutable {
+                field: text("region"),
+                live: text("us-east-1"),
+                desired: text("eu-west-1"),
+            }),
+            Block::PoolFieldImmutable { .. } => Some(Block::PoolInUse { statements: vec![name()], current_cfu: 3 }),
+            Block::PoolInUse { .. } => Some(Block::PoolHasStatements { statements: vec![orders()] }),
+            Block::PoolHasStatements { .. } => Some(Block::PoolMissing { id: id() }),
+            Block::PoolMissing { .. } => Some(Block::PoolFailed { id: id() }),
+            Block::PoolFailed { .. } => Some(Block::PoolBlocked { pool: main_pool() }),
+            Block::PoolBlocked { .. } => None,
+        });
     all.extend(after_deletions().into_iter().map(recreated_outside));
     all
 }
@@ -759,6 +785,7 @@ pub fn plan() -> Plan {
         changes: changes.collect(),
         unchanged: 3,
         foreign: 2,
+        copy_check: CopyCheck::default(),
         groups: vec![group],
     }
 }

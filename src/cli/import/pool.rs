@@ -1,47 +1,16 @@
-//! `floe import`: records that a declared pool is an existing pool, after a state was lost or for a pool that was
-//! created outside floe. Nothing is sent. The next plan shows what differs.
+//! Imports a pool: checks that the existing one is compatible with what is declared.
 
-use super::{
-    CommandError, Exit, ProcessEnvironment, Screen,
-    arguments::GlobalOptions,
-    connect::{self, WorldAccess},
-    lock_holder::lock_holder,
-    progress::StatusLine,
-    project, runtime,
-};
+use super::CommandError;
 use crate::{
+    cloud::CloudClient,
     graph::Graph,
     render::RunFlags,
-    resource::{Address, LivePool, Pool, PoolDeclaration, PoolPhase, ResourceKind},
-    state::{Entry, Fact, Ledger, Recorded},
+    resource::{Address, LivePool, Pool, PoolDeclaration, PoolPhase, Secrets},
+    state::{Entry, Fact, Recorded},
 };
 
-/// Records that the declared pool `address` is the existing pool `id`.
-pub fn run(
-    address: &Address,
-    id: &str,
-    global: &GlobalOptions,
-    process: &ProcessEnvironment,
-    screen: &Screen,
-) -> Result<Exit, CommandError> {
-    let graph = project::desired(&project::manifest_inputs(global, process))?;
-    let pool = declared_pool(&graph, address)?;
-    let pool_import = PoolImport { address, pool, id };
-    let work = import_pool(&graph, pool_import, global, process, screen);
-    runtime::block_on(&graph.project.environment, work)??;
-    screen.notify(&format!("Imported `{id}` as `{address}`. Nothing was sent."));
-    Ok(Exit::Done)
-}
-
 /// Returns the declared pool, which the project must own.
-fn declared_pool<'g>(graph: &'g Graph, address: &Address) -> Result<&'g Pool, CommandError> {
-    if address.kind == ResourceKind::Statement {
-        return Err(CommandError::new(format!("`{address}` is a statement, but only pools can be imported")).with_help(
-            "`floe apply` adopts a statement that has this project's labels. This version of floe cannot take over a \
-             statement without them, for example one that was made by hand or by another tool, or whose labels the \
-             service did not keep. Give this project's statement another `name`, or delete the existing one yourself.",
-        ));
-    }
+pub(super) fn declared_pool<'g>(graph: &'g Graph, address: &Address) -> Result<&'g Pool, CommandError> {
     match graph.project.pools.get(&address.key).map(|declared| &declared.spec) {
         Some(PoolDeclaration::Owned(pool)) => Ok(pool),
         Some(PoolDeclaration::Borrowed { id }) => {
@@ -53,49 +22,30 @@ fn declared_pool<'g>(graph: &'g Graph, address: &Address) -> Result<&'g Pool, Co
     }
 }
 
-/// The pool that is to be imported.
-struct PoolImport<'a> {
-    /// The address of the declared pool.
-    address: &'a Address,
-    /// The declaration of the pool.
-    pool: &'a Pool,
-    /// The id of the existing pool.
-    id: &'a str,
-}
-
-/// Reads the existing pool, checks that it is compatible, and records it under the lock.
-async fn import_pool(
+/// Reads the existing pool, checks that it is compatible, and returns the entry that records it.
+pub(super) async fn import_entry(
     graph: &Graph,
-    PoolImport { address, pool, id }: PoolImport<'_>,
-    global: &GlobalOptions,
-    process: &ProcessEnvironment,
-    screen: &Screen,
-) -> Result<(), CommandError> {
-    let mut ledger = project::ledger(graph);
-    project::check_may_create_state(&ledger, &graph.project.environment, process).await?;
-    ledger.lock(&lock_holder("import", process), global.lock_timeout).await?;
-    let mut recorded =
-        Recorded::clone(&*project::recorded_or_new(&ledger, &graph.project.environment, process, None).await?);
-    let flags = global.run_flags().in_environment(&graph.project.environment.name);
-    check_not_recorded(&recorded, address, id, &flags)?;
-    let world = connect::open_world(&graph.project.root, &graph.project.environment, &recorded, WorldAccess::ReadOnly)?;
-    let connection = connect::connect(&graph.project, &recorded, process, world, &StatusLine::new(*screen)).await?;
-    let secrets = process.secrets(&graph.project);
-    match connection.cloud.fetch_pool(id).await.map_err(|error| error.redacted(&secrets))? {
+    address: &Address,
+    id: &str,
+    (cloud, secrets): (&CloudClient, &Secrets),
+) -> Result<Entry, CommandError> {
+    let pool = declared_pool(graph, address)?;
+    match cloud.fetch_pool(id).await.map_err(|error| error.redacted(secrets))? {
         Some(found) => check_compatible(pool, &found)?,
         None => return Err(CommandError::new(format!("pool `{id}` does not exist in this environment"))),
     }
     let fact = Fact::PoolAdopted { key: address.key.clone(), id: id.to_owned(), declared: pool.clone() };
-    let entry = Entry::FactRecorded { fact };
-    ledger.begin(&recorded).await?;
-    recorded.apply(&entry)?;
-    ledger.append(&[entry]).await?;
-    Ok(ledger.compact(&recorded).await?)
+    Ok(Entry::FactRecorded { fact })
 }
 
 /// Checks that neither the address nor the pool is recorded, and that the address has no open request of an interrupted
 /// run.
-fn check_not_recorded(recorded: &Recorded, address: &Address, id: &str, flags: &RunFlags) -> Result<(), CommandError> {
+pub(super) fn check_not_recorded(
+    recorded: &Recorded,
+    address: &Address,
+    id: &str,
+    flags: &RunFlags,
+) -> Result<(), CommandError> {
     if let Some(record) = recorded.pools.get(&address.key) {
         return Err(CommandError::new(format!("`{address}` is already recorded as `{}`", record.id)).with_help(
             format!(
