@@ -80,7 +80,7 @@ pub fn state_after_apply(graph: &Graph) -> (Recorded, Live) {
     for (index, (key, pool)) in project.pools.iter().enumerate() {
         let PoolDeclaration::Owned(pool) = &pool.spec else { continue };
         let id = format!("lfcp-{index:06}");
-        recorded.pools.insert(key.clone(), PoolRecord { id: id.clone(), declared: pool.clone() });
+        recorded.pools.insert(key.clone(), PoolRecord { id: id.clone(), declared: pool.clone(), is_deleted: false });
         pools.push(LivePool {
             id,
             display_name: pool.display_name.clone(),

@@ -28,9 +28,7 @@ impl CloudClient {
     /// # Errors
     /// Fails with [`ErrorKind::Forbidden`] if it is not known whether the key may see pools.
     pub async fn fetch_pool(&self, id: &str) -> Result<Option<LivePool>> {
-        let call =
-            self.pools_call(Method::GET, &[id])?.with_query("environment", &self.endpoints().identity().environment);
-        match self.send_call(&call).await {
+        match self.request_pool(id).await {
             Err(error) if error.kind == ErrorKind::NotFound && error.status != Some(403) => Ok(None),
             Err(error) if error.kind == ErrorKind::NotFound => {
                 if !self.has_seen_pool() {
@@ -40,15 +38,38 @@ impl CloudClient {
                 if self.has_seen_pool() {
                     return Ok(None);
                 }
-                let help = help_for(ErrorKind::Forbidden, &call);
+                let help = help_for(ErrorKind::Forbidden, &self.pool_read_call(id)?);
                 Err(Error { kind: ErrorKind::Forbidden, help, ..error })
             }
-            other => {
-                let pool = self.decode_pool(&call, &other?)?;
-                self.note_visible_pool();
-                Ok(Some(pool))
-            }
+            other => other.map(Some),
         }
+    }
+
+    /// Fetches a pool that floe requested to delete. Returns `None` if the service says that this id was not found,
+    /// with a 404 or with a 403. The pool was read before its deletion was requested, so the 403 means that it is gone,
+    /// even if no other pool shows that the key may see pools.
+    ///
+    /// # Errors
+    /// Fails if the service says anything else.
+    pub async fn fetch_deleted_pool(&self, id: &str) -> Result<Option<LivePool>> {
+        match self.request_pool(id).await {
+            Err(error) if error.kind == ErrorKind::NotFound => Ok(None),
+            other => other.map(Some),
+        }
+    }
+
+    /// Reads one pool, and notes that the key may see pools.
+    async fn request_pool(&self, id: &str) -> Result<LivePool> {
+        let call = self.pool_read_call(id)?;
+        let pool = self.decode_pool(&call, &self.send_call(&call).await?)?;
+        self.note_visible_pool();
+        Ok(pool)
+    }
+
+    /// Returns the call that reads one pool.
+    fn pool_read_call(&self, id: &str) -> Result<ApiCall> {
+        let environment = &self.endpoints().identity().environment;
+        Ok(self.pools_call(Method::GET, &[id])?.with_query("environment", environment))
     }
 
     /// Creates a pool. The service assigns its id, and its phase is PROVISIONING for some minutes.

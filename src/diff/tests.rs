@@ -92,7 +92,9 @@ impl DiffFixture {
         for (key, declared) in &graph.project.pools {
             let PoolDeclaration::Owned(pool) = &declared.spec else { continue };
             let id = format!("lfcp-{key}");
-            recorded.pools.insert(key.clone(), PoolRecord { id: id.clone(), declared: pool.clone() });
+            recorded
+                .pools
+                .insert(key.clone(), PoolRecord { id: id.clone(), declared: pool.clone(), is_deleted: false });
             let found = LivePool {
                 id: id.clone(),
                 display_name: pool.display_name.clone(),

@@ -42,6 +42,13 @@ pub async fn fetch_missing(cloud: &CloudClient, live: &mut Live, lookups: &Looku
             (id, answer)
         });
     }
+    for id in pending.deleted_pools {
+        let cloud = cloud.clone();
+        pools.spawn(async move {
+            let answer = cloud.fetch_deleted_pool(&id).await;
+            (id, answer)
+        });
+    }
     // The order of arrival does not matter, because the answers go into ordered maps.
     for (name, answer) in statements.join_all().await {
         live.add_statement_answer(&name, answer.map_err(describe_error));
@@ -101,7 +108,12 @@ mod tests {
         );
         let mut live = Live::default();
         let one = |name: &str| BTreeSet::from([name.to_owned()]);
-        fetch_missing(&cloud, &mut live, &Lookups { statements: one("orders"), pools: one("lfcp-1") }).await;
+        fetch_missing(
+            &cloud,
+            &mut live,
+            &Lookups { statements: one("orders"), pools: one("lfcp-1"), ..Lookups::default() },
+        )
+        .await;
         for presence in [format!("{:?}", live.statement("orders")), format!("{:?}", live.pool("lfcp-1"))] {
             assert!(
                 presence.starts_with("Unknown")

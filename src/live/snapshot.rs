@@ -109,6 +109,8 @@ pub struct Lookups {
     pub statements: BTreeSet<String>,
     /// The ids of pools.
     pub pools: BTreeSet<String>,
+    /// The ids of pools that this state has requested to delete.
+    pub deleted_pools: BTreeSet<String>,
 }
 
 impl Lookups {
@@ -126,11 +128,12 @@ impl Lookups {
     pub fn merge(&mut self, other: Lookups) {
         self.statements.extend(other.statements);
         self.pools.extend(other.pools);
+        self.deleted_pools.extend(other.deleted_pools);
     }
 
     /// Returns whether there is nothing to look up.
     pub fn is_empty(&self) -> bool {
-        self.statements.is_empty() && self.pools.is_empty()
+        self.statements.is_empty() && self.pools.is_empty() && self.deleted_pools.is_empty()
     }
 }
 
@@ -248,6 +251,7 @@ impl Live {
         Lookups {
             statements: self.statements.unlisted(&lookups.statements),
             pools: self.pools.unlisted(&lookups.pools),
+            deleted_pools: self.pools.unlisted(&lookups.deleted_pools),
         }
     }
 }

@@ -70,10 +70,13 @@ pub fn required_lookups(recorded: &Recorded) -> Lookups {
             Operation::Update { name, .. } | Operation::Delete { name, .. } => {
                 lookups.statements.extend([name.clone()])
             }
-            Operation::UpdatePool { id, .. } | Operation::DeletePool { id } => lookups.pools.extend([id.clone()]),
+            Operation::UpdatePool { id, .. } => lookups.pools.extend([id.clone()]),
+            Operation::DeletePool { id } => lookups.deleted_pools.extend([id.clone()]),
             Operation::CreatePool { .. } => {}
         }
     }
+    let deleted = recorded.pools.values().filter(|record| record.is_deleted);
+    lookups.deleted_pools.extend(deleted.map(|record| record.id.clone()));
     for record in recorded.statements.values() {
         lookups.statements.extend(record.other_generations().map(|generation| generation.sent.name.clone()));
         // Whether the successor may take over depends on the phase of the current generation.

@@ -137,7 +137,7 @@ impl Recorded {
             }
             Operation::CreatePool { pool, .. } => {
                 let id = service_id.ok_or("a created pool needs an id, but none was given")?.to_owned();
-                self.pools.insert(key.clone(), PoolRecord { id, declared: pool.clone() });
+                self.pools.insert(key.clone(), PoolRecord { id, declared: pool.clone(), is_deleted: false });
             }
             Operation::UpdatePool { id, to } => {
                 if let Some(pool) = self.pools.get_mut(key).filter(|pool| pool.id == *id) {
@@ -148,7 +148,12 @@ impl Recorded {
                 }
             }
             // A later read shows that it is gone, and that is a separate fact.
-            Operation::Delete { .. } | Operation::DeletePool { .. } => {}
+            Operation::Delete { .. } => {}
+            Operation::DeletePool { id } => {
+                if let Some(pool) = self.pools.get_mut(key).filter(|pool| pool.id == *id) {
+                    pool.is_deleted = true;
+                }
+            }
         }
         Ok(())
     }
@@ -202,7 +207,8 @@ impl Recorded {
                 if let Some(pool) = self.pools.get(key).filter(|pool| pool.id != *id) {
                     return Err(format!("pools.{key} is already {}", pool.id));
                 }
-                self.pools.insert(key.clone(), PoolRecord { id: id.clone(), declared: declared.clone() });
+                self.pools
+                    .insert(key.clone(), PoolRecord { id: id.clone(), declared: declared.clone(), is_deleted: false });
             }
             Fact::PhaseReached { key, name, reached, sql_kind, bounded } => {
                 let record = self.statement_mut(key)?;

@@ -73,6 +73,9 @@ pub struct PoolRecord {
     pub id: String,
     /// The pool as it was last declared and applied.
     pub declared: Pool,
+    /// Whether the service has accepted its deletion. If the pool is not found after that, it is gone.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_deleted: bool,
 }
 
 /// A statement and its generations. It has no generations between its declaration and its first submission.

@@ -172,8 +172,19 @@ async fn forward_connection(
 impl ServedSimulator {
     /// Serves a simulator behind a proxy, which kills the program at `kill`.
     pub async fn start(simulator: &Simulator, kill: Option<KillPoint>) -> ServedSimulator {
-        let (server_listener, proxy_listener) =
-            (TcpListener::bind("127.0.0.1:0").await.unwrap(), TcpListener::bind("127.0.0.1:0").await.unwrap());
+        Self::start_at("127.0.0.1:0", simulator, kill).await
+    }
+
+    /// Serves a simulator behind a proxy that listens at `address`.
+    pub async fn start_at(address: &str, simulator: &Simulator, kill: Option<KillPoint>) -> ServedSimulator {
+        let server_listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let proxy_listener = loop {
+            // The task that served this address before may not have released it yet.
+            match TcpListener::bind(address).await {
+                Ok(listener) => break listener,
+                Err(_) => tokio::time::sleep(Duration::from_millis(10)).await,
+            }
+        };
         let (server, origin) = (server_listener.local_addr().unwrap(), proxy_listener.local_addr().unwrap());
         let proxy = Arc::new(KillingProxy { kill, ..KillingProxy::default() });
         let simulator = simulator.clone();

@@ -396,7 +396,10 @@ fn pools_are_identified_by_id() {
         open_intent("2", Address::pool("main"), Operation::UpdatePool { id: id.to_owned(), to: raise.clone() })
     };
     let mut recorded = record_after(&[create("1", "main"), settle_applied("1", "lfcp-1")]);
-    assert_eq!(recorded.pools["main"], PoolRecord { id: "lfcp-1".to_owned(), declared: pool("main") });
+    assert_eq!(
+        recorded.pools["main"],
+        PoolRecord { id: "lfcp-1".to_owned(), declared: pool("main"), is_deleted: false }
+    );
     assert!(assert_refused(&recorded, &update("lfcp-9")).contains("pools.main is lfcp-1, not lfcp-9"));
     for entry in [update("lfcp-1"), settle_applied("2", "")] {
         recorded.apply(&entry).unwrap();

@@ -70,7 +70,7 @@ fn full_record() -> Recorded {
         (id, OpenIntent { intent, secrets: secrets.clone(), voided_offsets: Some(offsets(4)) })
     });
     Recorded {
-        pools: BTreeMap::from([("main".to_owned(), PoolRecord { id, declared: pool })]),
+        pools: BTreeMap::from([("main".to_owned(), PoolRecord { id, declared: pool, is_deleted: false })]),
         statements: BTreeMap::from([("orders".to_owned(), Box::new(record))]),
         tombstones: BTreeMap::from([("old".to_owned(), tombstone)]),
         highest_numbers: BTreeMap::from([("former".to_owned(), Generation(3))]),

@@ -131,7 +131,7 @@ impl StagedProject {
         if self.state().with_extension("journal").exists() {
             return Err("the last run left a journal, so the snapshot alone is not the record".to_owned());
         }
-        invariants::check_record(&self.project, self.load_record().await?, self.stage, figures)
+        invariants::check_record(&self.project, &self.load_record().await?, self.stage, figures)
     }
 
     /// Returns the record as the next run will find it.

@@ -299,7 +299,10 @@ pub fn full_record() -> Recorded {
         serial: 7,
         environment: identity(),
         hash_key: HashKey(text("key")),
-        pools: BTreeMap::from([(text("main"), PoolRecord { id: text("lfcp-1"), declared: pool("main") })]),
+        pools: BTreeMap::from([(
+            text("main"),
+            PoolRecord { id: text("lfcp-1"), declared: pool("main"), is_deleted: false },
+        )]),
         statements,
         tombstones: BTreeMap::from([(text("old"), tombstone)]),
         highest_numbers: BTreeMap::new(),

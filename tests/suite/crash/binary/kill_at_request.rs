@@ -77,8 +77,11 @@ async fn a_saved_plan_whose_run_was_killed_is_refused_and_apply_continues() {
     let files =
         [("statements/s.toml", "[statements.t]\nsql = \"CREATE TABLE t (id STRING)\"\n"), ("pools.toml", MAIN_POOL)];
     let project = TestProject::with_options(&files, options());
+    // A plan is bound to the host that it was made for, so all runs use one address.
+    let address = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
     let run = async |is_killed: bool, arguments: &[&str]| {
-        let (folder, service) = (project.folder.path(), ServedSimulator::start(&project.simulator, None).await);
+        let folder = project.folder.path();
+        let service = ServedSimulator::start_at(&address, &project.simulator, None).await;
         if is_killed {
             service.kill_on(SentRequest::is_mutation);
         }

@@ -106,7 +106,8 @@ async fn pools_of_a_removed_state_folder_are_named_and_can_be_imported() {
     let (code, _, said) = apply_removing_state(&project, 40, Some(is_submission)).await;
     assert_eq!(code, Some(1), "{said}");
     let pool = project.simulator.world_view().pools.remove(0).id;
-    assert!(said.contains(&format!("floe import -e test pools.main {pool}")), "{said}");
+    let folder = project.folder.path().display();
+    assert!(said.contains(&format!("floe import -e test -C {folder} pools.main {pool}")), "{said}");
     let service = ServedSimulator::start(&project.simulator, None).await;
     fs::write(project.folder.path().join("floe.toml"), program_harness::floe_toml_with_endpoint(&service.origin, ""))
         .unwrap();
