@@ -16,7 +16,7 @@ use crate::{
     state::Entry,
 };
 
-pub use check::{Violation, check};
+pub use check::{Breach, Invariant, Violation, check};
 pub use document::{Basis, FORMAT_VERSION, Plan};
 pub use saved::{StaleReason, excluded_by, options_without_foreign_blocks, rebase_onto, stale_reasons};
 pub use step::{PoolRef, RollbackGuard, Step, StepGroup, StepRequest, Until};

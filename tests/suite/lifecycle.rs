@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use floe::{
     diff::{Action, Block, Note, PlanOptions, Strategy},
+    plan::{Breach, Violation, check},
     resource::{Address, PoolDeclaration},
     simulator::{EffectKind, OutOfBandChange},
 };
@@ -431,7 +432,11 @@ async fn plan_check_rejects_deleting_a_pool_before_its_jobs_leave_it() {
     let (mut plan, recorded) = project.plan_with(&project.cloud(), &request).await.unwrap();
     let pool = plan.groups.iter_mut().find(|group| group.address == Address::pool("main")).unwrap();
     assert!(pool.after.remove(&statement("copy")));
-    let found = floe::plan::check(&plan, &recorded);
-    let said: Vec<_> = found.iter().map(ToString::to_string).collect();
-    assert_eq!(said, ["pools.main: a pool is deleted only once it is empty: it does not wait for statements.copy"]);
+    let breach = Breach::DoesNotWaitFor { statement: statement("copy") };
+    let violation = Violation { address: Address::pool("main"), breach };
+    assert_eq!(
+        violation.to_string(),
+        "pools.main: a pool is deleted only once it is empty: it does not wait for statements.copy"
+    );
+    assert_eq!(check(&plan, &recorded), [violation]);
 }

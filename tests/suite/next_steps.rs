@@ -8,7 +8,7 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use floe::{
     cloud::NewStatement,
     diff::{Action, AfterDeletion, Block, Note, PlanOptions, Strategy},
-    plan::{StepRequest, check},
+    plan::{Breach, StepRequest, Violation, check},
     planning::{self, PlanningOutput},
     render::{self, PlanContext},
     resource::{Address, Secrets},
@@ -109,8 +109,8 @@ async fn plan_check_rejects_two_addresses_with_one_cloud_name() {
             }
         }
     }
-    let found: Vec<_> = check(&plan, &recorded).into_iter().map(|found| (found.address, found.invariant)).collect();
-    assert_eq!(found, [(statement("copy"), "a cloud name belongs to one address")]);
+    let breach = Breach::NameOfAnother { name: "orders".to_owned(), owner: statement("orders") };
+    assert_eq!(check(&plan, &recorded), [Violation { address: statement("copy"), breach }]);
 }
 
 #[tokio::test(start_paused = true)]
