@@ -21,6 +21,8 @@ mod secret;
 mod service_time;
 mod small_map;
 mod statement;
+#[cfg(test)]
+pub(crate) mod tests;
 
 pub use address::{Address, InvalidAddress, ResourceKind, is_valid_key};
 pub use consent::{Consent, ConsentKind, InvalidConsent};

@@ -13,8 +13,8 @@ use crate::{
     live::Live,
     manifest::tests::ProjectFixture,
     resource::{
-        EnvironmentIdentity, Generation, HashKey, Labels, LivePool, LiveStatement, Offsets, Phase, PoolDeclaration,
-        PoolPhase, Properties, Role, Submission,
+        Generation, HashKey, LivePool, LiveStatement, Offsets, Phase, PoolDeclaration, Submission,
+        tests::{identity, live_pool, live_statement, submission_of},
     },
     settle::Settlement,
     sql::StatementClass,
@@ -51,96 +51,35 @@ fn graph_of(statements: &str) -> Graph {
     graph::build(ProjectFixture::new(&format!("{HEAD}{statements}")).load()).unwrap()
 }
 
-/// Returns a live statement that matches what was sent.
-fn live(sent: &Submission, phase: Phase) -> LiveStatement {
-    LiveStatement {
-        name: sent.name.clone(),
-        uid: format!("uid-{}", sent.name),
-        resource_version: "1".to_owned(),
-        labels: Labels::new(),
-        created_at: None,
-        updated_at: None,
-        sql: sent.sql.as_str().to_owned(),
-        properties: Properties::new(),
-        pool: sent.pool.clone(),
-        principal: None,
-        stopped: false,
-        phase,
-        detail: String::new(),
-        sql_kind: Some("KIND".to_owned()),
-        bounded: Some(false),
-        append_only: None,
-        scaling_state: None,
-        warnings: Vec::new(),
-        offsets: Offsets::default(),
-    }
-}
-
 impl DiffFixture {
     /// Returns a converged project with these statements.
     fn of(statements: &str) -> DiffFixture {
         let graph = graph_of(statements);
-        let identity = EnvironmentIdentity {
-            organization: "o".to_owned(),
-            environment: "env".to_owned(),
-            cloud: "aws".to_owned(),
-            region: "us-east-1".to_owned(),
-        };
-        let mut recorded = Recorded::new("lineage".to_owned(), identity, HashKey("key".to_owned()));
+        let mut recorded = Recorded::new("lineage".to_owned(), identity(), HashKey("key".to_owned()));
         let (mut live_statements, mut pools) = (BTreeMap::new(), BTreeMap::new());
         for (key, declared) in &graph.project.pools {
             let PoolDeclaration::Owned(pool) = &declared.spec else { continue };
             let id = format!("lfcp-{key}");
             recorded.pools.insert(key.clone(), PoolRecord { id: id.clone(), declared: pool.clone() });
-            let found = LivePool {
-                id: id.clone(),
-                display_name: pool.display_name.clone(),
-                cloud: pool.cloud.clone(),
-                region: pool.region.clone(),
-                max_cfu: pool.max_cfu,
-                network: None,
-                phase: PoolPhase::Provisioned,
-                current_cfu: 0,
-                created_at: None,
-            };
-            pools.insert(id, found);
+            pools.insert(id.clone(), live_pool(&id, pool));
         }
         for (key, declared) in &graph.project.statements {
             let is_definition = declared.analysis.kind.class() == StatementClass::Definition;
-            let sent = Submission {
-                name: declared.spec.name.clone(),
-                generation: Generation::FIRST,
-                role: Role::Current,
-                sql: declared.spec.sql.clone(),
-                properties: declared.spec.properties.clone(),
-                added_properties: Properties::new(),
-                pool: declared.spec.pool.as_ref().map(|key| format!("lfcp-{key}")),
-                principal: declared.spec.principal.clone(),
-            };
+            let sent = submission_of(&declared.spec);
             let phase = if is_definition { Phase::Completed } else { Phase::Running };
             let reached = if is_definition { FurthestPhase::Completed } else { FurthestPhase::Running };
-            live_statements.insert(sent.name.clone(), live(&sent, phase));
+            live_statements.insert(sent.name.clone(), live_statement(&sent, phase));
+            let uid = format!("uid-{}", sent.name);
             let current = GenerationRecord {
-                uid: format!("uid-{}", sent.name),
-                sent,
-                stopped: false,
                 reached,
                 sql_kind: Some("KIND".to_owned()),
-                bounded: false,
-                offsets: None,
-                secrets: BTreeMap::new(),
-                created_at: None,
+                ..GenerationRecord::submitted(sent, uid)
             };
             let record = StatementRecord {
-                declared: declared.spec.clone(),
                 dependencies: graph.dependencies(&Address::statement(key)).cloned().collect(),
                 current: Some(Box::new(current)),
-                successor: None,
-                undo: None,
-                retired: Vec::new(),
                 last_generation: Generation::FIRST,
-                undo_count: 0,
-                last_offsets: None,
+                ..StatementRecord::new(declared.spec.clone())
             };
             recorded.statements.insert(key.clone(), Box::new(record));
         }
