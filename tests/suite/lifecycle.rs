@@ -9,23 +9,14 @@ use floe::{
     simulator::{EffectKind, OutOfBandChange},
 };
 
-use crate::test_project::{ApplyResult, TestProject, statement};
-
-/// The manifest of a table with an undo.
-const TABLE: &str = r#"
-[statements.orders]
-sql = "CREATE TABLE orders (id STRING, price INT)"
-undo = "DROP TABLE orders"
-"#;
-/// The manifest of a job that reads the table.
-const COPY: &str = r#"
-[statements.copy]
-sql = "INSERT INTO target SELECT id, price FROM orders"
-"#;
+use crate::{
+    sample_statements::{COPY, TABLE_WITH_UNDO},
+    test_project::{ApplyResult, TestProject, statement},
+};
 
 /// Returns the manifest of the table and the job.
 fn table_and_job() -> String {
-    format!("{TABLE}{COPY}")
+    format!("{TABLE_WITH_UNDO}{COPY}")
 }
 
 /// Returns the action of `key` in the plan of `run`.
@@ -66,7 +57,7 @@ async fn a_plan_without_changes_sends_one_list_request_per_kind() {
 
 #[tokio::test(start_paused = true)]
 async fn a_job_declared_stopped_is_held_until_started_and_later_stops_and_resumes() {
-    let held = format!("{TABLE}{COPY}stopped = true\n");
+    let held = format!("{TABLE_WITH_UNDO}{COPY}stopped = true\n");
     let mut project = TestProject::with_statements(&held);
     let run = project.converge().await;
     assert_eq!(*planned_action(&run, "copy"), Action::KeepUnsubmitted);
@@ -145,7 +136,7 @@ async fn moving_a_job_to_another_pool_restarts_it_in_place() {
 async fn a_removed_job_leaves_a_tombstone_with_its_offsets() {
     let mut project = TestProject::with_statements(&table_and_job());
     project.converge().await;
-    project.declare(TABLE);
+    project.declare(TABLE_WITH_UNDO);
     project.converge().await;
     assert!(!project.phases().contains_key("copy"));
     let recorded = project.recorded().await;
@@ -167,7 +158,7 @@ async fn a_removed_definition_is_undone_with_consent_or_forgotten_if_it_has_no_u
     let run = project.apply_with_options(PlanOptions { allow_data_loss: true, ..PlanOptions::default() }).await;
     assert!(run.report.unwrap().is_complete());
     assert_eq!(project.phases().keys().collect::<Vec<_>>(), ["other"]);
-    project.declare("[statements.more]\nsql = \"CREATE TABLE more (x INT)\"\n");
+    project.declare("[statements.more]\nsql = \"CREATE TABLE_WITH_UNDO more (x INT)\"\n");
     let run = project.converge().await;
     assert_eq!(*planned_action(&run, "other"), Action::Forget);
     assert_eq!(project.phases()["other"], "COMPLETED");
@@ -258,8 +249,9 @@ async fn a_statement_recreated_outside_is_blocked() {
 
 #[tokio::test(start_paused = true)]
 async fn changing_the_table_that_a_definition_created_is_blocked() {
-    let mut project =
-        TestProject::with_statements(&table_and_job().replace("CREATE TABLE orders", "CREATE TABLE target"));
+    let mut project = TestProject::with_statements(
+        &table_and_job().replace("CREATE TABLE_WITH_UNDO orders", "CREATE TABLE_WITH_UNDO target"),
+    );
     let run = project.apply().await;
     drop(run);
     project.declare(&table_and_job());

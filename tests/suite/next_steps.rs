@@ -16,12 +16,11 @@ use floe::{
     state::{Entry, Fact, Ledger},
 };
 
-use crate::test_project::{TestProject, floe_toml, holder, statement};
+use crate::{
+    sample_statements::{COPY, TABLE},
+    test_project::{TestProject, floe_toml, holder, statement},
+};
 
-/// A table that the jobs read.
-const TABLE: &str = "[statements.orders]\nsql = \"CREATE TABLE orders (id STRING, price INT)\"\n";
-/// A job with one source.
-const COPY: &str = "[statements.copy]\nsql = \"INSERT INTO target SELECT id, price FROM orders\"\n";
 /// A job with two sources that are not declared.
 const JOIN: &str = "[statements.both]\nsql = \"INSERT INTO target SELECT id FROM a UNION ALL SELECT id FROM b\"\n";
 
