@@ -158,7 +158,7 @@ async fn a_removed_definition_is_undone_with_consent_or_forgotten_if_it_has_no_u
     let run = project.apply_with_options(PlanOptions { allow_data_loss: true, ..PlanOptions::default() }).await;
     assert!(run.report.unwrap().is_complete());
     assert_eq!(project.phases().keys().collect::<Vec<_>>(), ["other"]);
-    project.declare("[statements.more]\nsql = \"CREATE TABLE_WITH_UNDO more (x INT)\"\n");
+    project.declare("[statements.more]\nsql = \"CREATE TABLE more (x INT)\"\n");
     let run = project.converge().await;
     assert_eq!(*planned_action(&run, "other"), Action::Forget);
     assert_eq!(project.phases()["other"], "COMPLETED");
@@ -249,9 +249,8 @@ async fn a_statement_recreated_outside_is_blocked() {
 
 #[tokio::test(start_paused = true)]
 async fn changing_the_table_that_a_definition_created_is_blocked() {
-    let mut project = TestProject::with_statements(
-        &table_and_job().replace("CREATE TABLE_WITH_UNDO orders", "CREATE TABLE_WITH_UNDO target"),
-    );
+    let mut project =
+        TestProject::with_statements(&table_and_job().replace("CREATE TABLE orders", "CREATE TABLE target"));
     let run = project.apply().await;
     drop(run);
     project.declare(&table_and_job());

@@ -3,7 +3,7 @@
 
 use floe::{
     diff::{Action, Block, PlanOptions},
-    plan::{Breach, Invariant, Plan, Step, StepGroup, StepRequest, Until, Violation, check},
+    plan::{Breach, Invariant, Plan, Step, StepGroup, StepRequest, Violation, check},
     resource::{Address, Generation, Role},
     state::{Entry, Fact, FurthestPhase, Recorded},
 };
@@ -105,8 +105,8 @@ const BROKEN_PLANS: [(Invariant, BasePlan, BreakPlan); 15] = [
         }
     }),
     (Invariant::GoneGenerationsAreConfirmed, BasePlan::Replacement, |plan| {
-        let deletes = |step: &&mut Step| matches!(&step.request, StepRequest::Delete { .. });
-        copy_steps(plan).iter_mut().filter(deletes).for_each(|step| step.until = Until::Nothing);
+        let gone = Fact::GenerationGone { key: "copy".to_owned(), name: "copy".to_owned() };
+        copy_steps(plan)[0].facts_on_success.push(gone);
     }),
     (Invariant::PoolsAreDeletedEmpty, BasePlan::Removal, |plan| {
         step_group(plan, &Address::pool("main")).after.remove(&statement("copy"));

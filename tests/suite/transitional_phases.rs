@@ -223,7 +223,8 @@ async fn a_statement_that_is_being_deleted_is_not_adopted() {
 /// other.
 #[tokio::test(start_paused = true)]
 async fn a_create_table_as_job_is_stopped_and_undone_with_consent() {
-    let filled = "[statements.filled]\nsql = \"CREATE TABLE_WITH_UNDO filled AS SELECT id FROM orders\"\nundo = \"DROP TABLE_WITH_UNDO filled\"\n";
+    let filled =
+        "[statements.filled]\nsql = \"CREATE TABLE filled AS SELECT id FROM orders\"\nundo = \"DROP TABLE filled\"\n";
     let reader = "[statements.reader]\nsql = \"INSERT INTO target SELECT id FROM filled\"\n";
     let mut project = TestProject::with_statements(&format!("{TABLE_WITH_UNDO}{filled}{reader}"));
     project.converge().await;
