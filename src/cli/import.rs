@@ -13,7 +13,7 @@ use crate::{
     graph::Graph,
     render::RunFlags,
     resource::{Address, LivePool, Pool, PoolDeclaration, PoolPhase, ResourceKind},
-    state::{Entry, Fact, Ledger, Recorded},
+    state::{Entry, Fact, Ledger, Recorded, RunLedger},
 };
 
 /// Records that the declared pool `address` is the existing pool `id`.

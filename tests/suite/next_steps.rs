@@ -13,7 +13,7 @@ use floe::{
     render::{self, PlanContext},
     resource::{Address, Secrets},
     simulator::{EffectKind, ForcedOutcome, OutOfBandChange, Scenario, SimulatorOptions, StatementOverride},
-    state::{Entry, Fact, Ledger},
+    state::{Entry, Fact, Ledger, RunLedger},
 };
 
 use crate::{
