@@ -16,8 +16,7 @@ mod generated;
 
 use std::{
     fs::{self, File},
-    io,
-    path::{Path, PathBuf},
+    path::Path,
     process::ExitCode,
     sync::{
         Arc,
@@ -37,8 +36,8 @@ use floe::{
     resource::{HashKey, Secrets},
     simulator::{PhaseDurations, Simulator, SimulatorOptions, serve},
     state::{
-        Disk, DiskFile, Entry, Ledger, LedgerError, LedgerFuture, LocalLedger, LockHolder, MemoryLedger, RealDisk,
-        Recorded,
+        Entry, Ledger, LedgerError, LedgerFuture, LocalLedger, LockHolder, MemoryLedger, RealDisk, Recorded, RunLedger,
+        hooked_disk::{DiskChange, DiskHook, HookedDisk},
     },
 };
 use generated::{Shape, write};
@@ -71,7 +70,7 @@ fn measure_bytes() -> bool {
         let graph = project(folder.path(), count);
         let written = Arc::new(AtomicU64::new(0));
         let path = folder.path().join("state.json");
-        let disk = CountingDisk { inner: RealDisk, written: Arc::clone(&written) };
+        let disk = HookedDisk::new(RealDisk, WrittenBytes(Arc::clone(&written)));
         let mut ledger = TimedLedger::new(LocalLedger::on_disk(disk, &path));
         let cloud = cloud(&graph, Arc::new(Simulator::new(SimulatorOptions::default())), None);
         runtime.block_on(run_apply(&graph, &cloud, &mut ledger));
@@ -172,10 +171,10 @@ fn cloud(graph: &Graph, transport: Arc<dyn Transport>, origin: Option<&str>) -> 
 }
 
 /// Runs one apply like `floe apply`, from taking the lock to compacting the journal.
-async fn run_apply(graph: &Graph, cloud: &CloudClient, ledger: &mut dyn Ledger) {
+async fn run_apply(graph: &Graph, cloud: &CloudClient, ledger: &mut TimedLedger<impl Ledger>) {
     let holder =
         LockHolder { command: "apply".into(), who: "me".into(), pid: 1, since: String::new(), saved_plan_id: None };
-    ledger.lock(&holder, Duration::ZERO).await.unwrap();
+    ledger.inner.lock(&holder, Duration::ZERO).await.unwrap();
     let identity = graph.project.environment.identity.clone();
     let recorded = Arc::new(Recorded::new("lineage".to_owned(), identity, HashKey("key".to_owned())));
     let planned = make_plan(graph, &Secrets::default(), &recorded, cloud, &PlanOptions::default()).await.unwrap();
@@ -193,69 +192,15 @@ async fn run_apply(graph: &Graph, cloud: &CloudClient, ledger: &mut dyn Ledger) 
     assert!(report.is_complete(), "{:?} {:?}", report.failed.first(), report.ledger_error);
 }
 
-/// A disk that counts the bytes that are written to it.
-struct CountingDisk {
-    /// The disk that does the work.
-    inner: RealDisk,
-    /// The bytes written so far, shared with the files of the disk.
-    written: Arc<AtomicU64>,
-}
+/// A hook that counts the bytes that are written to a disk.
+#[derive(Clone)]
+struct WrittenBytes(Arc<AtomicU64>);
 
-/// A file that counts the bytes that are written to it.
-struct CountedFile {
-    /// The file that does the work.
-    inner: File,
-    /// The bytes written so far, shared with the disk.
-    written: Arc<AtomicU64>,
-}
-
-impl Disk for CountingDisk {
-    type File = CountedFile;
-    type Lock = File;
-
-    fn read(&self, path: &Path) -> io::Result<Vec<u8>> {
-        self.inner.read(path)
-    }
-    fn read_link(&self, path: &Path) -> io::Result<Option<PathBuf>> {
-        self.inner.read_link(path)
-    }
-    fn is_folder(&self, path: &Path) -> bool {
-        self.inner.is_folder(path)
-    }
-    fn make_folder(&self, path: &Path) -> io::Result<()> {
-        self.inner.make_folder(path)
-    }
-    fn create_new(&self, path: &Path) -> io::Result<CountedFile> {
-        Ok(CountedFile { inner: self.inner.create_new(path)?, written: Arc::clone(&self.written) })
-    }
-    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
-        self.inner.rename(from, to)
-    }
-    fn remove(&self, path: &Path) -> io::Result<()> {
-        self.inner.remove(path)
-    }
-    fn sync_folder(&self, path: &Path) -> io::Result<()> {
-        self.inner.sync_folder(path)
-    }
-    fn lock(&self, path: &Path, content: &[u8]) -> io::Result<Option<File>> {
-        self.written.fetch_add(content.len() as u64, Ordering::Relaxed);
-        self.inner.lock(path, content)
-    }
-    fn is_locked(&self, path: &Path) -> io::Result<bool> {
-        self.inner.is_locked(path)
-    }
-}
-
-impl DiskFile for CountedFile {
-    fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
-        self.written.fetch_add(bytes.len() as u64, Ordering::Relaxed);
-        self.inner.append(bytes)
-    }
-    fn sync(&mut self) -> io::Result<()> {
-        self.inner.sync()
-    }
-    fn is_still_at(&self, path: &Path) -> io::Result<bool> {
-        self.inner.is_still_at(path)
+impl DiskHook<RealDisk> for WrittenBytes {
+    fn before_change(&self, _: &RealDisk, change: &DiskChange<'_, File>) {
+        if let DiskChange::Lock(_, bytes) | DiskChange::Append(_, bytes) = change {
+            self.0.fetch_add(bytes.len() as u64, Ordering::Relaxed);
+        }
     }
 }
 
@@ -286,23 +231,7 @@ impl<L> TimedLedger<L> {
     }
 }
 
-impl<L: Ledger> Ledger for TimedLedger<L> {
-    fn load(&self) -> LedgerFuture<'_, Result<Option<Recorded>, LedgerError>> {
-        self.inner.load()
-    }
-    fn lock<'a>(
-        &'a mut self,
-        holder: &'a LockHolder,
-        lock_timeout: Duration,
-    ) -> LedgerFuture<'a, Result<(), LedgerError>> {
-        self.inner.lock(holder, lock_timeout)
-    }
-    fn lock_holder(&self) -> LedgerFuture<'_, Result<Option<LockHolder>, LedgerError>> {
-        self.inner.lock_holder()
-    }
-    fn interrupted_run(&self) -> LedgerFuture<'_, Result<Option<LockHolder>, LedgerError>> {
-        self.inner.interrupted_run()
-    }
+impl<L: RunLedger> RunLedger for TimedLedger<L> {
     fn begin<'a>(&'a mut self, recorded: &'a Recorded) -> LedgerFuture<'a, Result<(), LedgerError>> {
         Box::pin(async {
             let started = Instant::now();
@@ -310,9 +239,6 @@ impl<L: Ledger> Ledger for TimedLedger<L> {
             self.record_time(started);
             result
         })
-    }
-    fn compact_interrupted<'a>(&'a mut self, recorded: &'a Recorded) -> LedgerFuture<'a, Result<(), LedgerError>> {
-        self.inner.compact_interrupted(recorded)
     }
     fn append<'a>(&'a mut self, entries: &'a [Entry]) -> LedgerFuture<'a, Result<(), LedgerError>> {
         Box::pin(async {

@@ -6,7 +6,7 @@ use floe::{
     graph::Graph,
     live::Live,
     resource::{
-        Generation, HashKey, Labels, LivePool, LiveStatement, Offsets, Phase, PoolDeclaration, PoolPhase, Properties,
+        Generation, HashKey, Labels, LivePool, LiveStatement, Phase, PoolDeclaration, PoolPhase, Properties,
         Submission, labels,
     },
     sql::StatementClass,
@@ -103,7 +103,6 @@ pub fn state_after_apply(graph: &Graph) -> (Recorded, Live) {
         let pool = spec.pool.as_ref().and_then(|key| Some(recorded.pools.get(key)?.id.clone()));
         let address = format!("statements.{key}");
         let live = LiveStatement {
-            name: spec.name.clone(),
             uid: format!("00000000-0000-0000-0000-{index:012}"),
             resource_version: "1".to_owned(),
             labels: Labels::from_iter([
@@ -116,15 +115,10 @@ pub fn state_after_apply(graph: &Graph) -> (Recorded, Live) {
             properties: spec.properties.iter().map(|(key, value)| (key.clone(), value.masked().to_string())).collect(),
             pool: pool.clone(),
             principal: spec.principal.clone(),
-            stopped: false,
-            phase,
-            detail: Default::default(),
             sql_kind: Some(analysis.kind.api_name().to_owned()),
             bounded: Some(false),
             append_only: Some(true),
-            scaling_state: None,
-            warnings: Vec::new(),
-            offsets: Offsets::default(),
+            ..LiveStatement::known_by_name(&spec.name, phase)
         };
         let sent = Submission {
             role: floe::resource::Role::Current,
@@ -137,28 +131,17 @@ pub fn state_after_apply(graph: &Graph) -> (Recorded, Live) {
             principal: spec.principal.clone(),
         };
         let current = GenerationRecord {
-            sent,
-            uid: live.uid.clone(),
-            stopped: false,
             reached,
             sql_kind: live.sql_kind.clone(),
-            bounded: false,
-            offsets: None,
-            adopted: false,
-            secrets: BTreeMap::new(),
             created_at: live.created_at.clone(),
+            ..GenerationRecord::submitted(sent, live.uid.clone())
         };
         let address = floe::resource::Address::statement(key);
         let record = StatementRecord {
-            declared: spec.clone(),
             dependencies: graph.dependencies(&address).cloned().collect(),
             current: Some(Box::new(current)),
-            successor: None,
-            undo: None,
-            retired: Vec::new(),
             last_generation: Generation::FIRST,
-            undo_count: 0,
-            last_offsets: None,
+            ..StatementRecord::new(spec.clone())
         };
         recorded.statements.insert(key.clone(), Box::new(record));
         statements.insert(live.name.clone(), live);

@@ -4,7 +4,7 @@ use super::{
     CommandError, Exit, ProcessEnvironment, Screen, arguments::GlobalOptions, lock_holder::lock_holder, project,
     runtime,
 };
-use crate::state::Ledger;
+use crate::state::{Ledger, RunLedger};
 
 /// Creates the state. Nothing is sent, and a state that exists is left unchanged.
 pub fn run(global: &GlobalOptions, process: &ProcessEnvironment, screen: &Screen) -> Result<Exit, CommandError> {

@@ -10,7 +10,7 @@ use super::{
 use crate::{
     render,
     resource::Address,
-    state::{self, Entry, Fact, Ledger, Recorded},
+    state::{self, Entry, Fact, Ledger, Recorded, RunLedger},
 };
 
 /// Runs one of the subcommands of `floe state`.

@@ -2,9 +2,7 @@
 
 use std::fmt;
 
-use crate::resource::{
-    ForeignText, Labels, LiveStatement, Offsets, Phase, Properties, StatementUpdate, WarningSeverity,
-};
+use crate::resource::{ForeignText, LiveStatement, Phase, StatementUpdate, WarningSeverity};
 
 use super::{
     CloudClient, ErrorKind, Listing, Method, NewStatement, Result, StatementException,
@@ -53,7 +51,7 @@ impl CloudClient {
             other => other?,
         };
         if response.status == 204 {
-            return Ok(Some(FetchedStatement { live: deleting_statement(name), raw: None }));
+            return Ok(Some(FetchedStatement { live: LiveStatement::known_by_name(name, Phase::Deleting), raw: None }));
         }
         let mut live = self.decode_object::<wire::Statement>(&call, &response)?;
         self.sanitize_statement(&mut live);
@@ -133,30 +131,5 @@ impl CloudClient {
         let prefix = ["sql", "v1", "organizations", organization, "environments", environment, "statements"];
         Ok(ApiCall::new(self.endpoints(), Api::Flink, method, &[&prefix, rest].concat())?
             .with_subject(rest.first().copied()))
-    }
-}
-
-/// Returns a statement that is being deleted, of which only the name is known.
-fn deleting_statement(name: &str) -> LiveStatement {
-    LiveStatement {
-        name: name.to_owned(),
-        uid: String::new(),
-        resource_version: String::new(),
-        labels: Labels::new(),
-        created_at: None,
-        updated_at: None,
-        sql: String::new(),
-        properties: Properties::new(),
-        pool: None,
-        principal: None,
-        stopped: false,
-        phase: Phase::Deleting,
-        detail: ForeignText::default(),
-        sql_kind: None,
-        bounded: None,
-        append_only: None,
-        scaling_state: None,
-        warnings: Vec::new(),
-        offsets: Offsets::default(),
     }
 }

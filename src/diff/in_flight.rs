@@ -14,7 +14,7 @@ use crate::{
     resource::{Address, KeyedHash, Operation, ResourceKind, Role, Submission},
     settle::RequestInFlight,
     sql,
-    state::{FurthestPhase, GenerationRecord},
+    state::GenerationRecord,
 };
 
 /// Blocks the changes that a request in flight could meet, and those of a new job with the SQL of a submission in
@@ -108,16 +108,8 @@ fn submits_again(
         _ => return false,
     };
     let sent = GenerationRecord {
-        sent: submission.clone(),
-        uid: String::new(),
-        stopped: false,
-        reached: FurthestPhase::Submitted,
-        sql_kind: None,
-        bounded: false,
-        adopted: false,
-        offsets: None,
         secrets: sent_secrets(inputs, request),
-        created_at: None,
+        ..GenerationRecord::submitted(submission.clone(), String::new())
     };
     let pool = declared.spec.pool.as_deref().and_then(|key| Some((key, pools.get(key)?)));
     let differences = fields::compare(&declared.spec, pool, inputs.desired.secrets, &sent);

@@ -24,7 +24,7 @@ use super::{
 use crate::{
     plan::{Plan, StepGroup},
     resource::{Address, Intent, Operation, ResourceKind},
-    state::{Entry, Ledger, LedgerError, Recorded},
+    state::{Entry, LedgerError, Recorded, RunLedger},
 };
 
 /// Runs `plan` on `recorded`, recording every step in `ledger`, and compacts the record at the end.
@@ -37,7 +37,7 @@ use crate::{
 pub async fn run(
     plan: &Plan,
     recorded: Recorded,
-    ledger: &mut dyn Ledger,
+    ledger: &mut dyn RunLedger,
     inputs: &RunInputs,
     events: &mut (dyn FnMut(Event) + Send),
 ) -> Result<RunReport, LedgerError> {
@@ -66,7 +66,7 @@ const ABORT_GRACE: Duration = Duration::from_secs(5);
 /// The state of a run, and what it works with.
 struct Scheduler<'a> {
     /// Where entries are kept durably.
-    ledger: &'a mut dyn Ledger,
+    ledger: &'a mut dyn RunLedger,
     /// Receives the events of the run.
     events: &'a mut (dyn FnMut(Event) + Send),
     /// The handle on the record.
@@ -104,7 +104,7 @@ impl<'a> Scheduler<'a> {
     fn new(
         plan: &Plan,
         journal: JournalHandle,
-        ledger: &'a mut dyn Ledger,
+        ledger: &'a mut dyn RunLedger,
         inputs: &RunInputs,
         events: &'a mut (dyn FnMut(Event) + Send),
     ) -> Self {

@@ -78,7 +78,7 @@ mod tests {
             TransportError,
         },
         live::Presence,
-        resource::EnvironmentIdentity,
+        resource::tests::identity,
     };
 
     struct ForbiddingTransport;
@@ -92,16 +92,10 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_forbidden_read_is_unknown_not_absent_and_keeps_its_next_step() {
-        let identity = EnvironmentIdentity {
-            organization: "o".to_owned(),
-            environment: "env".to_owned(),
-            cloud: "aws".to_owned(),
-            region: "us-east-1".to_owned(),
-        };
         let keys = Credentials { flink: Some(ApiKey::new("k", "s")), cloud: Some(ApiKey::new("k", "s")) };
         let cloud = CloudClient::new(
             Arc::new(ForbiddingTransport),
-            Endpoints::public(&identity).unwrap(),
+            Endpoints::public(&identity()).unwrap(),
             keys,
             RateLimits::default(),
             1,

@@ -19,7 +19,7 @@ use crate::{
 };
 
 pub use adoption::{import_facts, secret_names_of};
-pub use check::{Violation, check};
+pub use check::{Breach, Invariant, Violation, check};
 pub use copy_check::{CopyCheck, unexpected_copy};
 pub use document::{Basis, FORMAT_VERSION, Plan};
 pub use saved::{StaleReason, approved_part, excluded_by, options_without_foreign_blocks, stale_reasons};

@@ -49,6 +49,31 @@ pub struct LiveStatement {
 }
 
 impl LiveStatement {
+    /// Returns a statement of which only the name and the phase are known. All other fields are empty.
+    pub fn known_by_name(name: &str, phase: Phase) -> Self {
+        LiveStatement {
+            name: name.to_owned(),
+            uid: String::new(),
+            resource_version: String::new(),
+            labels: Labels::new(),
+            created_at: None,
+            updated_at: None,
+            sql: String::new(),
+            properties: Properties::new(),
+            pool: None,
+            principal: None,
+            stopped: false,
+            phase,
+            detail: ForeignText::default(),
+            sql_kind: None,
+            bounded: None,
+            append_only: None,
+            scaling_state: None,
+            warnings: Vec::new(),
+            offsets: Offsets::default(),
+        }
+    }
+
     /// Returns whether this is the physical statement with this uid. While the service deletes a statement, it may
     /// report nothing but its name. Then it still counts as the same statement.
     pub fn has_uid(&self, uid: &str) -> bool {
@@ -255,27 +280,7 @@ mod tests {
     use super::*;
 
     fn in_phase(phase: Phase) -> LiveStatement {
-        LiveStatement {
-            name: "orders".to_owned(),
-            uid: "u".to_owned(),
-            resource_version: "1".to_owned(),
-            labels: Labels::new(),
-            created_at: None,
-            updated_at: None,
-            sql: "SELECT 1".to_owned(),
-            properties: Properties::new(),
-            pool: None,
-            principal: None,
-            stopped: false,
-            phase,
-            detail: ForeignText::default(),
-            sql_kind: None,
-            bounded: None,
-            append_only: None,
-            scaling_state: None,
-            warnings: Vec::new(),
-            offsets: Offsets::default(),
-        }
+        LiveStatement { uid: "u".to_owned(), ..LiveStatement::known_by_name("orders", phase) }
     }
 
     #[test]

@@ -25,6 +25,8 @@ mod shell;
 mod small_map;
 mod spelling;
 mod statement;
+#[cfg(test)]
+pub(crate) mod tests;
 
 pub use address::{Address, InvalidAddress, ResourceKind, is_valid_key};
 pub use consent::{Consent, ConsentKind, InvalidConsent};

@@ -164,26 +164,16 @@ mod tests {
     use super::*;
     use crate::{
         cloud::Listing,
-        resource::{EnvironmentIdentity, HashKey},
+        resource::{
+            HashKey,
+            tests::{identity, pool},
+        },
     };
 
     #[test]
     fn an_unreadable_new_pool_may_be_the_one_created() {
-        let pool = Pool {
-            display_name: "main".to_owned(),
-            max_cfu: 5,
-            network: None,
-            cloud: "aws".to_owned(),
-            region: "us-east-1".to_owned(),
-            prevent_destroy: false,
-        };
-        let identity = EnvironmentIdentity {
-            organization: "o".to_owned(),
-            environment: "env".to_owned(),
-            cloud: "aws".to_owned(),
-            region: "us-east-1".to_owned(),
-        };
-        let recorded = Recorded::new("lineage".to_owned(), identity, HashKey("key".to_owned()));
+        let pool = pool("main");
+        let recorded = Recorded::new("lineage".to_owned(), identity(), HashKey("key".to_owned()));
         let no_statements = || Listing { items: BTreeMap::new(), unreadable: BTreeMap::new() };
         let unreadable = BTreeMap::from([("lfcp-odd".to_owned(), "it cannot be read".to_owned())]);
         let live = Live::from_lists(no_statements(), Some(Listing { items: BTreeMap::new(), unreadable }));

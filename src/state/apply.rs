@@ -111,17 +111,12 @@ impl Recorded {
             // It was sent more than once, and another copy has taken effect.
             Operation::Submit(submission) if self.has_generation(key, &submission.name) => {}
             Operation::Submit(submission) => {
+                let uid = service_id.ok_or("a submitted statement needs a uid, but none was given")?;
                 let generation = GenerationRecord {
-                    sent: submission.clone(),
-                    uid: service_id.ok_or("a submitted statement needs a uid, but none was given")?.to_owned(),
-                    stopped: false,
-                    reached: FurthestPhase::Submitted,
-                    sql_kind: None,
-                    bounded: false,
-                    offsets: None,
                     adopted: false,
                     secrets: open.secrets.clone(),
                     created_at: created_at.map(str::to_owned),
+                    ..GenerationRecord::submitted(submission.clone(), uid.to_owned())
                 };
                 self.statement_mut(key)?.insert_generation(generation);
             }
@@ -388,21 +383,6 @@ impl Recorded {
 }
 
 impl StatementRecord {
-    /// Returns a record without generations.
-    fn new(declared: Statement) -> Self {
-        StatementRecord {
-            declared,
-            dependencies: Default::default(),
-            current: None,
-            successor: None,
-            undo: None,
-            retired: Vec::new(),
-            last_generation: Generation(0),
-            undo_count: 0,
-            last_offsets: None,
-        }
-    }
-
     /// Returns the generation with the cloud name `name`.
     fn generation_mut(&mut self, name: &str) -> Result<&mut GenerationRecord, Contradiction> {
         let generation = self.generations_mut().find(|generation| generation.sent.name == name);

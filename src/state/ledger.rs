@@ -12,8 +12,8 @@ pub type LedgerFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
 /// Keeps the record of one environment. When a method returns, its work is done and durable.
 ///
-/// A run calls `lock`, `load`, `begin`, any number of `append`s, and `compact`. Readers only call `load`.
-pub trait Ledger: Send + Sync {
+/// A run calls `lock` and `load`, then the methods of [`RunLedger`]. Readers only call `load`.
+pub trait Ledger: RunLedger {
     /// Returns the record: the snapshot with the journal of an interrupted or ongoing run applied. It is `None` if
     /// there is none yet.
     fn load(&self) -> LedgerFuture<'_, Result<Option<Recorded>, LedgerError>>;
@@ -33,14 +33,17 @@ pub trait Ledger: Send + Sync {
     /// shows that it still runs. Used for the sentence "2 steps of the run interrupted 14 min ago had completed".
     fn interrupted_run(&self) -> LedgerFuture<'_, Result<Option<LockHolder>, LedgerError>>;
 
-    /// Starts a journal on `recorded`, which must be a new record or what `load` returned under the lock. For
-    /// anything else the error is [`LedgerError::ChangedSinceRead`]. The journal of an interrupted run is compacted
-    /// first, so nothing is lost. From then on, the saved plan that the holder names counts as used.
-    fn begin<'a>(&'a mut self, recorded: &'a Recorded) -> LedgerFuture<'a, Result<(), LedgerError>>;
-
     /// Compacts and removes the journal of an interrupted run without starting a new one, for a run that has nothing
     /// to do. `recorded` is what `load` returned under the lock. If there is no journal, nothing is written.
     fn compact_interrupted<'a>(&'a mut self, recorded: &'a Recorded) -> LedgerFuture<'a, Result<(), LedgerError>>;
+}
+
+/// What a run needs of the [`Ledger`] whose lock it holds: it calls `begin`, any number of `append`s, and `compact`.
+pub trait RunLedger: Send + Sync {
+    /// Starts a journal on `recorded`, which must be a new record or what [`Ledger::load`] returned under the lock. For
+    /// anything else the error is [`LedgerError::ChangedSinceRead`]. The journal of an interrupted run is compacted
+    /// first, so nothing is lost. From then on, the saved plan that the holder names counts as used.
+    fn begin<'a>(&'a mut self, recorded: &'a Recorded) -> LedgerFuture<'a, Result<(), LedgerError>>;
 
     /// Appends entries as one group, with one write and one fsync. If [`Recorded::apply`] would reject an entry, the
     /// error is [`LedgerError::Inconsistent`] and none of the group is written. So a journal can always be read back.

@@ -90,10 +90,9 @@ mod tests {
     #[test]
     fn a_state_of_another_environment_is_refused_naming_both() {
         let identity = |environment: &str, region: &str| EnvironmentIdentity {
-            organization: "org".to_owned(),
             environment: environment.to_owned(),
-            cloud: "aws".to_owned(),
             region: region.to_owned(),
+            ..crate::resource::tests::identity()
         };
         let recorded = Recorded::new("l".to_owned(), identity("env-a", "us-east-1"), HashKey("k".to_owned()));
         assert_eq!(check_environment(&recorded, &identity("env-a", "us-east-1")), Ok(()));

@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{Entry, Ledger, LedgerError, LedgerFuture, LockHolder, Recorded, lock_wait};
+use super::{Entry, Ledger, LedgerError, LedgerFuture, LockHolder, Recorded, RunLedger, lock_wait};
 
 /// Keeps a record in memory. Clones are handles on the same record, like processes on the same files: each has its
 /// own lock, which is released when the clone is dropped.
@@ -190,6 +190,22 @@ impl Ledger for MemoryLedger {
         Box::pin(async { Ok(self.shared().journal.as_ref().map(|journal| journal.holder.clone())) })
     }
 
+    fn compact_interrupted<'a>(&'a mut self, recorded: &'a Recorded) -> LedgerFuture<'a, Result<(), LedgerError>> {
+        Box::pin(async move {
+            if self.shared().journal.is_none() {
+                return Ok(());
+            }
+            self.begin(recorded).await?;
+            self.write(|shared, run| {
+                shared.journal = None;
+                run.has_begun = false;
+                Ok(())
+            })
+        })
+    }
+}
+
+impl RunLedger for MemoryLedger {
     fn begin<'a>(&'a mut self, recorded: &'a Recorded) -> LedgerFuture<'a, Result<(), LedgerError>> {
         Box::pin(async move {
             self.write(|shared, run| {
@@ -208,20 +224,6 @@ impl Ledger for MemoryLedger {
                 shared.snapshot = Some(base.clone());
                 shared.journal = Some(MemoryJournal { holder, entries: Vec::new(), record: base });
                 run.has_begun = true;
-                Ok(())
-            })
-        })
-    }
-
-    fn compact_interrupted<'a>(&'a mut self, recorded: &'a Recorded) -> LedgerFuture<'a, Result<(), LedgerError>> {
-        Box::pin(async move {
-            if self.shared().journal.is_none() {
-                return Ok(());
-            }
-            self.begin(recorded).await?;
-            self.write(|shared, run| {
-                shared.journal = None;
-                run.has_begun = false;
                 Ok(())
             })
         })

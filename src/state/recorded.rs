@@ -265,6 +265,21 @@ impl Recorded {
 }
 
 impl StatementRecord {
+    /// Returns a record without generations.
+    pub fn new(declared: Statement) -> Self {
+        StatementRecord {
+            declared,
+            dependencies: Vec::new(),
+            current: None,
+            successor: None,
+            undo: None,
+            retired: Vec::new(),
+            last_generation: Generation(0),
+            undo_count: 0,
+            last_offsets: None,
+        }
+    }
+
     /// Returns all generations, the current one first.
     pub fn generations(&self) -> impl Iterator<Item = &GenerationRecord> {
         self.current.as_deref().into_iter().chain(self.other_generations())
@@ -291,5 +306,23 @@ impl StatementRecord {
     pub(super) fn generations_mut(&mut self) -> impl Iterator<Item = &mut GenerationRecord> {
         let slots = [&mut self.current, &mut self.successor, &mut self.undo];
         slots.into_iter().filter_map(Option::as_deref_mut).chain(&mut self.retired)
+    }
+}
+
+impl GenerationRecord {
+    /// Returns a generation that the service has accepted under this uid, and of which nothing else is known.
+    pub fn submitted(sent: Submission, uid: String) -> Self {
+        GenerationRecord {
+            sent,
+            uid,
+            stopped: false,
+            reached: FurthestPhase::Submitted,
+            sql_kind: None,
+            bounded: false,
+            adopted: false,
+            offsets: None,
+            secrets: BTreeMap::new(),
+            created_at: None,
+        }
     }
 }

@@ -1,5 +1,5 @@
 //! Reads `src/` and enforces the architecture: which room may use which, which room may name which crate, and what is
-//! absent. `circles`, `names` and `parameters` hold the rules for files, names and functions.
+//! absent. `circles`, `names`, `parameters` and `unit_tests` hold the rules for files, names, functions and tests.
 //!
 //! The rules look at the source as text, without comments, literals and test modules. They see every path that is written
 //! out as `crate::…`, `super::…` or with a crate's name, which is how this project writes them.
@@ -10,6 +10,7 @@ mod circles;
 mod names;
 mod parameters;
 mod source;
+mod unit_tests;
 
 use source::{SOURCE, blank, holds, names_crate, root};
 

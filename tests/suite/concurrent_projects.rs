@@ -17,16 +17,13 @@ use floe::{
 };
 use tokio::sync::watch;
 
-use crate::test_project::{TestProject, floe_toml, holder, identity};
+use crate::{
+    sample_statements::{CHANGED_SQL, ORIGINAL_SQL, TABLE},
+    test_project::{TestProject, floe_toml, holder, identity},
+};
 
 /// The manifest of the pool.
 const POOLS: &str = "[pools.main]\nmax_cfu = 10\n";
-/// The manifest of a table.
-const TABLE: &str = "[statements.orders]\nsql = \"CREATE TABLE orders (id STRING, price INT)\"\n";
-/// The SQL of the job at first.
-const ORIGINAL_SQL: &str = "INSERT INTO target SELECT id, price FROM orders";
-/// The SQL of the job after a change.
-const CHANGED_SQL: &str = "INSERT INTO target SELECT id, price FROM orders WHERE price > 1";
 
 /// Returns a manifest of the table and of a job with this SQL.
 fn job(sql: &str) -> String {

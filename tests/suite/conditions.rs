@@ -12,17 +12,21 @@ use floe::{
     live::Live,
     planning::{self, PlanningOutput},
     render::{self, DriftRow, PlanContext, RunFlags, StatusRow, Style},
-    resource::{Address, Intent, IntentId, Operation, Pool},
+    resource::{Address, Intent, IntentId, Operation},
     settle,
     simulator::{ForcedOutcome, OutOfBandChange, Scenario, SimulatorOptions, StatementOverride, Switches},
     state::Entry,
 };
 
-use crate::test_project::{TestProject, empty_record, floe_toml, statement};
+use crate::{
+    sample_statements::{COPY, TABLE},
+    test_project::{TestProject, empty_record, floe_toml, pool, statement},
+};
 
-/// A table, and a job that reads it.
-const JOBS: &str = "[statements.orders]\nsql = \"CREATE TABLE orders (id STRING, price INT)\"\n\
-    [statements.copy]\nsql = \"INSERT INTO target SELECT id, price FROM orders\"\n";
+/// Returns the manifest of a table and of a job that reads it.
+fn jobs() -> String {
+    format!("{TABLE}{COPY}")
+}
 
 /// What the commands that read the same project say.
 struct Readers {
@@ -147,7 +151,7 @@ fn cases(pool: &str) -> Vec<Case> {
 #[tokio::test(start_paused = true)]
 async fn plan_status_and_drift_agree_about_everything_that_happens_outside_floe() {
     for number in 0..cases("").len() {
-        let mut project = TestProject::with_statements(JOBS);
+        let mut project = TestProject::with_statements(&jobs());
         project.converge().await;
         read(&project).await.assert_quiet();
         let pool = project.simulator.world_view().pools[0].id.clone();
@@ -167,11 +171,11 @@ async fn plan_status_and_drift_agree_about_everything_that_happens_outside_floe(
 
 #[tokio::test(start_paused = true)]
 async fn a_job_resumed_outside_floe_is_unhealthy_and_drift() {
-    let mut project = TestProject::with_statements(&format!("{JOBS}stopped = true\n"));
+    let mut project = TestProject::with_statements(&format!("{}stopped = true\n", jobs()));
     project.converge().await;
-    project.declare(JOBS);
+    project.declare(&jobs());
     project.converge().await;
-    project.declare(&format!("{JOBS}stopped = true\n"));
+    project.declare(&format!("{}stopped = true\n", jobs()));
     project.converge().await;
     project.simulator.apply_out_of_band(OutOfBandChange::Resume("copy".to_owned())).unwrap();
     tokio::time::sleep(Duration::from_secs(60)).await;
@@ -189,7 +193,7 @@ async fn a_pool_without_free_cfu_is_unhealthy_in_plan_and_status() {
     let outcome = ForcedOutcome::PoolExhausted;
     let scenario =
         Scenario { overrides: vec![StatementOverride { name: "copy".to_owned(), outcome }], ..Scenario::default() };
-    let mut project = project_with(JOBS, SimulatorOptions { scenario, ..SimulatorOptions::default() });
+    let mut project = project_with(&jobs(), SimulatorOptions { scenario, ..SimulatorOptions::default() });
     assert!(!project.apply().await.report.unwrap().is_complete());
     let readers = read(&project).await;
     let row = readers.row(&statement("copy"));
@@ -227,7 +231,7 @@ async fn what_the_service_normalizes_or_adds_is_no_change_and_no_drift() {
 
 #[tokio::test(start_paused = true)]
 async fn a_lowered_max_cfu_is_a_note_and_no_drift() {
-    let mut project = TestProject::with_statements(JOBS);
+    let mut project = TestProject::with_statements(&jobs());
     project.write("pools.toml", "[pools.main]\nmax_cfu = 20\n");
     project.converge().await;
     project.write("pools.toml", "[pools.main]\nmax_cfu = 10\n");
@@ -257,15 +261,7 @@ async fn a_lowered_max_cfu_is_a_note_and_no_drift() {
 #[test]
 fn a_pool_that_an_interrupted_run_requested_is_listed_as_unhealthy() {
     let mut recorded = empty_record();
-    let pool = Pool {
-        display_name: "main".to_owned(),
-        max_cfu: 5,
-        network: None,
-        cloud: recorded.environment.cloud.clone(),
-        region: recorded.environment.region.clone(),
-        prevent_destroy: false,
-    };
-    let operation = Operation::CreatePool { pool, existing_ids: BTreeSet::new() };
+    let operation = Operation::CreatePool { pool: pool("main"), existing_ids: BTreeSet::new() };
     let intent = Intent { id: IntentId("run-1".to_owned()), address: Address::pool("main"), operation, sent_at: None };
     recorded.apply(&Entry::IntentOpened { intent, secrets: BTreeMap::new() }).unwrap();
     let live = Live::from_resources(BTreeMap::new(), Some(BTreeMap::new()));

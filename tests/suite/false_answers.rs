@@ -19,11 +19,11 @@ use floe::{
 };
 use tokio::time::Instant;
 
-use crate::test_project::{TestProject, statement};
+use crate::{
+    sample_statements::TABLE_WITH_UNDO,
+    test_project::{TestProject, statement},
+};
 
-/// The manifest of a table with an undo.
-const UNDOABLE_TABLE: &str =
-    "[statements.orders]\nsql = \"CREATE TABLE orders (id STRING, price INT)\"\nundo = \"DROP TABLE orders\"\n";
 /// The manifest of a job.
 const COPY: &str = "[statements.copy]\nsql = \"INSERT INTO target SELECT id FROM orders\"\nevolve = \"restart\"\n";
 
@@ -51,7 +51,7 @@ async fn delete_pool_outside(project: &TestProject) {
 
 #[tokio::test(start_paused = true)]
 async fn destroy_names_the_choices_if_an_undo_has_lost_its_pool() {
-    let mut project = TestProject::with_statements(UNDOABLE_TABLE);
+    let mut project = TestProject::with_statements(TABLE_WITH_UNDO);
     project.converge().await;
     delete_pool_outside(&project).await;
     let by = blocks(&project, &destroying(), &statement("orders")).await;
@@ -68,7 +68,7 @@ async fn destroy_names_the_choices_if_an_undo_has_lost_its_pool() {
 
 #[tokio::test(start_paused = true)]
 async fn an_undo_that_has_lost_an_undeclared_pool_names_its_choices() {
-    let mut project = TestProject::with_statements(&format!("{UNDOABLE_TABLE}pool = \"spare\"\n"));
+    let mut project = TestProject::with_statements(&format!("{TABLE_WITH_UNDO}pool = \"spare\"\n"));
     project.write("pools.toml", "[pools.main]\nmax_cfu = 10\n[pools.spare]\nmax_cfu = 10\n");
     project.converge().await;
     let id = project.recorded().await.pools["spare"].id.clone();
@@ -84,12 +84,12 @@ async fn an_undo_that_has_lost_an_undeclared_pool_names_its_choices() {
 /// The pool keeps its key, and from now on its id is declared. Its job runs on.
 #[tokio::test(start_paused = true)]
 async fn an_owned_pool_with_a_running_job_can_be_declared_by_its_id() {
-    let mut project = TestProject::with_statements(&format!("{UNDOABLE_TABLE}{COPY}"));
+    let mut project = TestProject::with_statements(&format!("{TABLE_WITH_UNDO}{COPY}"));
     project.converge().await;
     let id = project.recorded().await.pools["main"].id.clone();
     project.write("pools.toml", &format!("[pools.main]\nid = \"{id}\"\n"));
     // A change of the job in the same plan.
-    project.declare(&format!("{UNDOABLE_TABLE}{}", COPY.replace("SELECT id", "SELECT id, 1")));
+    project.declare(&format!("{TABLE_WITH_UNDO}{}", COPY.replace("SELECT id", "SELECT id, 1")));
     project.converge().await;
     assert!(project.recorded().await.pools.is_empty());
     assert_eq!(project.simulator.world_view().pools.len(), 1);
@@ -123,7 +123,7 @@ impl Transport for RolelessTransport {
 
 #[tokio::test(start_paused = true)]
 async fn a_key_that_lost_its_role_does_not_make_a_pool_absent() {
-    let mut project = TestProject::with_statements(UNDOABLE_TABLE);
+    let mut project = TestProject::with_statements(TABLE_WITH_UNDO);
     project.converge().await;
     let has_no_role = Arc::new(AtomicBool::new(true));
     let roleless = || {
@@ -146,9 +146,9 @@ async fn a_key_that_lost_its_role_does_not_make_a_pool_absent() {
 #[tokio::test(start_paused = true)]
 async fn a_key_revoked_in_a_wait_is_reported_at_once_and_ends_the_wait_soon() {
     for status in [401, 403] {
-        let mut project = TestProject::with_statements(&format!("{UNDOABLE_TABLE}{COPY}"));
+        let mut project = TestProject::with_statements(&format!("{TABLE_WITH_UNDO}{COPY}"));
         project.converge().await;
-        project.declare(&format!("{UNDOABLE_TABLE}{}", COPY.replace("SELECT id", "SELECT id, 1")));
+        project.declare(&format!("{TABLE_WITH_UNDO}{}", COPY.replace("SELECT id", "SELECT id, 1")));
         let cloud = project.cloud();
         let (plan, recorded) = project.plan_with(&cloud, &PlanOptions::default()).await.unwrap();
         let simulator = project.simulator.clone();
@@ -187,16 +187,16 @@ async fn a_generation_number_is_not_used_again_under_another_key() {
     let job = |key: &str, table: &str| {
         format!("[statements.{key}]\nsql = \"INSERT INTO {table} SELECT id FROM orders\"\nevolve = \"restart\"\n")
     };
-    let mut project = TestProject::with_statements(&format!("{UNDOABLE_TABLE}{}", job("b", "doubled")));
+    let mut project = TestProject::with_statements(&format!("{TABLE_WITH_UNDO}{}", job("b", "doubled")));
     for name in ["b", "c-g2"] {
         project.simulator.push_override(failing(name));
     }
     project.apply().await;
     let moved = "[[moved]]\nfrom = \"statements.b\"\nto = \"statements.c\"\n";
-    project.declare(&format!("{UNDOABLE_TABLE}{}{moved}", job("c", "doubled")));
+    project.declare(&format!("{TABLE_WITH_UNDO}{}{moved}", job("c", "doubled")));
     project.apply().await;
     assert_eq!(project.phases().get("c-g2").map(String::as_str), Some("FAILED"), "{:?}", project.phases());
-    project.declare(&format!("{UNDOABLE_TABLE}{}{}", job("c", "doubled"), job("b", "tripled")));
+    project.declare(&format!("{TABLE_WITH_UNDO}{}{}", job("c", "doubled"), job("b", "tripled")));
     project.apply().await;
     let creations = project.simulator.audit_report().creations;
     assert!(creations.values().all(|count| *count == 1), "{creations:?}");
@@ -205,7 +205,7 @@ async fn a_generation_number_is_not_used_again_under_another_key() {
 
 #[tokio::test(start_paused = true)]
 async fn an_interrupted_destroy_names_destroy_as_the_next_step() {
-    let mut project = TestProject::with_statements(&format!("{UNDOABLE_TABLE}{COPY}"));
+    let mut project = TestProject::with_statements(&format!("{TABLE_WITH_UNDO}{COPY}"));
     project.converge().await;
     let cloud = project.cloud();
     let (plan, recorded) = project.plan_with(&cloud, &destroying()).await.unwrap();
@@ -228,7 +228,7 @@ async fn destroy_ends_after_requests_that_were_lost_or_rejected() {
     for fault in [InjectedFault::LostBeforeEffect, InjectedFault::LostThenApplied(100.0), InjectedFault::Forbidden] {
         for method in [Method::POST, Method::PUT, Method::DELETE] {
             for kill_after in [3.0, 600.0] {
-                let mut project = TestProject::with_statements(&format!("{UNDOABLE_TABLE}{COPY}"));
+                let mut project = TestProject::with_statements(&format!("{TABLE_WITH_UNDO}{COPY}"));
                 project.converge().await;
                 project.simulator.push_fault(FaultRule::once(fault.clone()).on(method.clone()));
                 let run = project.apply_with_options(destroying());
@@ -259,7 +259,7 @@ async fn no_state_of_the_world_makes_a_plan_that_fails_its_checks() {
     ];
     for change in changes {
         for loses_pool in [false, true] {
-            let mut project = TestProject::with_statements(&format!("{UNDOABLE_TABLE}{COPY}"));
+            let mut project = TestProject::with_statements(&format!("{TABLE_WITH_UNDO}{COPY}"));
             project.converge().await;
             change(&project);
             tokio::time::sleep(Duration::from_secs(60)).await;
@@ -270,7 +270,7 @@ async fn no_state_of_the_world_makes_a_plan_that_fails_its_checks() {
             let pool_manifests = ["[pools.main]\nmax_cfu = 10\n".to_owned(), format!("[pools.main]\nid = \"{id}\"\n")];
             for pools in pool_manifests {
                 project.write("pools.toml", &pools);
-                for statements in [format!("{UNDOABLE_TABLE}{COPY}"), UNDOABLE_TABLE.to_owned(), COPY.to_owned()] {
+                for statements in [format!("{TABLE_WITH_UNDO}{COPY}"), TABLE_WITH_UNDO.to_owned(), COPY.to_owned()] {
                     project.declare(&statements);
                     for options in [
                         PlanOptions { allow_data_loss: true, ..PlanOptions::default() },

@@ -22,12 +22,11 @@ use floe::{
 };
 use tokio::time::Instant;
 
-use crate::test_project::{TestProject, floe_toml, identity, statement};
+use crate::{
+    sample_statements::{COPY, TABLE},
+    test_project::{TestProject, floe_toml, identity, statement},
+};
 
-/// The manifest of a table.
-const TABLE: &str = "[statements.orders]\nsql = \"CREATE TABLE orders (id STRING, price INT)\"\n";
-/// The manifest of a job that reads the table.
-const COPY: &str = "[statements.copy]\nsql = \"INSERT INTO target SELECT id, price FROM orders\"\n";
 /// The paths of requests for pools.
 const POOL_PATHS: &str = "*/compute-pools*";
 /// The paths of requests for statements.

@@ -24,7 +24,7 @@ use floe::{
     resource::{Operation, PoolDeclaration},
     simulator::Scenario,
     state::{
-        ConsumedPlans, Entry, Fact, Ledger, LocalLedger, LockHolder, Outcome, Recorded,
+        ConsumedPlans, Entry, Fact, Ledger, LocalLedger, LockHolder, Outcome, Recorded, RunLedger,
         fake_disk::{self, FakeDisk},
     },
 };

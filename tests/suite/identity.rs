@@ -13,7 +13,7 @@ use floe::{
     plan::Plan,
     planning::{self, ImportError, ImportRequest, ImportedStatement},
     resource::Address,
-    state::{Entry, Ledger, MemoryLedger, Recorded},
+    state::{Entry, Ledger, MemoryLedger, Recorded, RunLedger},
 };
 
 use crate::test_project::{TestProject, holder, statement};

@@ -18,14 +18,10 @@ use floe::{
 
 use tokio::sync::watch;
 
-use crate::test_project::{TestProject, floe_toml, statement};
-
-/// The manifest of a table.
-const TABLE: &str = "[statements.orders]\nsql = \"CREATE TABLE orders (id STRING, price INT)\"\n";
-/// The SQL of the job at first.
-const ORIGINAL_SQL: &str = "INSERT INTO target SELECT id, price FROM orders";
-/// The SQL of the job after a change.
-const CHANGED_SQL: &str = "INSERT INTO target SELECT id, price FROM orders WHERE price > 1";
+use crate::{
+    sample_statements::{CHANGED_SQL, ORIGINAL_SQL, TABLE},
+    test_project::{TestProject, floe_toml, statement},
+};
 
 /// Returns a manifest of the table and of a job with this SQL, which may restart.
 fn job(sql: &str, more: &str) -> String {

@@ -14,10 +14,10 @@ use floe::{
     simulator::{FaultRule, InjectedFault, OutOfBandChange, SimulatorOptions},
 };
 
-use crate::test_project::{TestProject, floe_toml, has_phase, statement};
-
-/// The manifest of a table.
-const TABLE: &str = "[statements.orders]\nsql = \"CREATE TABLE orders (id STRING, price INT)\"\n";
+use crate::{
+    sample_statements::TABLE,
+    test_project::{TestProject, floe_toml, has_phase, statement},
+};
 
 /// Returns a manifest of the table and of a job that selects `constant`, with more settings.
 fn job(constant: u32, more: &str) -> String {

@@ -4,27 +4,19 @@ use std::time::Duration;
 
 use floe::{
     diff::{Action, Block, Note, PlanOptions, Strategy},
+    plan::{Breach, Violation, check},
     resource::{Address, PoolDeclaration},
     simulator::{EffectKind, OutOfBandChange},
 };
 
-use crate::test_project::{ApplyResult, TestProject, statement};
-
-/// The manifest of a table with an undo.
-const TABLE: &str = r#"
-[statements.orders]
-sql = "CREATE TABLE orders (id STRING, price INT)"
-undo = "DROP TABLE orders"
-"#;
-/// The manifest of a job that reads the table.
-const COPY: &str = r#"
-[statements.copy]
-sql = "INSERT INTO target SELECT id, price FROM orders"
-"#;
+use crate::{
+    sample_statements::{COPY, TABLE_WITH_UNDO},
+    test_project::{ApplyResult, TestProject, statement},
+};
 
 /// Returns the manifest of the table and the job.
 fn table_and_job() -> String {
-    format!("{TABLE}{COPY}")
+    format!("{TABLE_WITH_UNDO}{COPY}")
 }
 
 /// Returns the action of `key` in the plan of `run`.
@@ -65,7 +57,7 @@ async fn a_plan_without_changes_sends_one_list_request_per_kind() {
 
 #[tokio::test(start_paused = true)]
 async fn a_job_declared_stopped_is_held_until_started_and_later_stops_and_resumes() {
-    let held = format!("{TABLE}{COPY}stopped = true\n");
+    let held = format!("{TABLE_WITH_UNDO}{COPY}stopped = true\n");
     let mut project = TestProject::with_statements(&held);
     let run = project.converge().await;
     assert_eq!(*planned_action(&run, "copy"), Action::KeepUnsubmitted);
@@ -144,7 +136,7 @@ async fn moving_a_job_to_another_pool_restarts_it_in_place() {
 async fn a_removed_job_leaves_a_tombstone_with_its_offsets() {
     let mut project = TestProject::with_statements(&table_and_job());
     project.converge().await;
-    project.declare(TABLE);
+    project.declare(TABLE_WITH_UNDO);
     project.converge().await;
     assert!(!project.phases().contains_key("copy"));
     let recorded = project.recorded().await;
@@ -446,7 +438,11 @@ async fn plan_check_rejects_deleting_a_pool_before_its_jobs_leave_it() {
     let (mut plan, recorded) = project.plan_with(&project.cloud(), &request).await.unwrap();
     let pool = plan.groups.iter_mut().find(|group| group.address == Address::pool("main")).unwrap();
     assert!(pool.after.remove(&statement("copy")));
-    let found = floe::plan::check(&plan, &recorded);
-    let said: Vec<_> = found.iter().map(ToString::to_string).collect();
-    assert_eq!(said, ["pools.main: a pool is deleted only once it is empty: it does not wait for statements.copy"]);
+    let breach = Breach::DoesNotWaitFor { statement: statement("copy") };
+    let violation = Violation { address: Address::pool("main"), breach };
+    assert_eq!(
+        violation.to_string(),
+        "pools.main: a pool is deleted only once it is empty: it does not wait for statements.copy"
+    );
+    assert_eq!(check(&plan, &recorded), [violation]);
 }

@@ -27,6 +27,7 @@ mod next_steps;
 mod plan_check;
 mod private_endpoint;
 mod program_harness;
+mod sample_statements;
 mod saved_plans;
 mod scenarios;
 mod secret_values;

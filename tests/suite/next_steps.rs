@@ -9,20 +9,19 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use floe::{
     cloud::NewStatement,
     diff::{Action, AfterDeletion, Block, Note, PlanOptions, Strategy},
-    plan::{StepRequest, check},
+    plan::{Breach, StepRequest, Violation, check},
     planning::{self, PlanningOutput},
     render::{self, PlanContext},
     resource::{Address, Secrets},
     simulator::{EffectKind, ForcedOutcome, OutOfBandChange, Scenario, SimulatorOptions, StatementOverride},
-    state::{Entry, Fact, Ledger},
+    state::{Entry, Fact, Ledger, RunLedger},
 };
 
-use crate::test_project::{TestProject, floe_toml, holder, statement};
+use crate::{
+    sample_statements::{COPY, TABLE},
+    test_project::{TestProject, floe_toml, holder, statement},
+};
 
-/// A table that the jobs read.
-const TABLE: &str = "[statements.orders]\nsql = \"CREATE TABLE orders (id STRING, price INT)\"\n";
-/// A job with one source.
-const COPY: &str = "[statements.copy]\nsql = \"INSERT INTO target SELECT id, price FROM orders\"\n";
 /// A job with two sources that are not declared.
 const JOIN: &str = "[statements.both]\nsql = \"INSERT INTO target SELECT id FROM a UNION ALL SELECT id FROM b\"\n";
 
@@ -110,8 +109,8 @@ async fn plan_check_rejects_two_addresses_with_one_cloud_name() {
             }
         }
     }
-    let found: Vec<_> = check(&plan, &recorded).into_iter().map(|found| (found.address, found.invariant)).collect();
-    assert_eq!(found, [(statement("copy"), "a cloud name belongs to one address")]);
+    let breach = Breach::NameOfAnother { name: "orders".to_owned(), owner: statement("orders") };
+    assert_eq!(check(&plan, &recorded), [Violation { address: statement("copy"), breach }]);
 }
 
 #[tokio::test(start_paused = true)]

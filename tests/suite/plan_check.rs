@@ -3,9 +3,9 @@
 
 use floe::{
     diff::{Action, Block, PlanOptions},
-    plan::{Plan, Step, StepGroup, StepRequest, check},
+    plan::{Breach, Invariant, Plan, Step, StepGroup, StepRequest, Violation, check},
     resource::{Address, Generation, Role},
-    state::{Entry, Fact, Recorded},
+    state::{Entry, Fact, FurthestPhase, Recorded},
 };
 
 use crate::test_project::{TestProject, statement};
@@ -63,48 +63,62 @@ fn copy_steps(plan: &mut Plan) -> &mut Vec<Step> {
 type BreakPlan = fn(&mut Plan);
 
 /// The violated invariant, the kind of plan, and the function that breaks it.
-const BROKEN_PLANS: [(&str, BasePlan, BreakPlan); 12] = [
-    ("plan entries apply to the record", BasePlan::Creation, |plan| {
+const BROKEN_PLANS: [(Invariant, BasePlan, BreakPlan); 15] = [
+    (Invariant::EntriesApply, BasePlan::Creation, |plan| {
         plan.entries.push(Entry::FactRecorded { fact: Fact::Promoted { key: "missing".to_owned() } });
     }),
-    ("a step group waits only for earlier ones", BasePlan::Creation, |plan| plan.groups.reverse()),
-    ("a step group waits only for earlier ones", BasePlan::Creation, |plan| {
+    (Invariant::GroupsWaitForEarlier, BasePlan::Creation, |plan| plan.groups.reverse()),
+    (Invariant::GroupsWaitForEarlier, BasePlan::Creation, |plan| {
         let twice = plan.groups[0].clone();
         plan.groups.push(twice);
     }),
-    ("a blocked plan runs nothing", BasePlan::Creation, |plan| {
+    (Invariant::BlockedPlanRunsNothing, BasePlan::Creation, |plan| {
         plan.changes.get_mut(&statement("copy")).unwrap().action = Action::Blocked { by: vec![Block::NoUndo] };
     }),
-    ("every step group carries out a change", BasePlan::Creation, |plan| drop(plan.changes.remove(&statement("copy")))),
-    ("a step group changes only its own resources", BasePlan::Removal, |plan| {
+    (Invariant::GroupsHaveChanges, BasePlan::Creation, |plan| drop(plan.changes.remove(&statement("copy")))),
+    (Invariant::GroupsChangeOnlyTheirOwn, BasePlan::Removal, |plan| {
         for step in copy_steps(plan) {
             if let StepRequest::Delete { name, .. } = &mut step.request {
                 *name = "theirs".to_owned();
             }
         }
     }),
-    ("a step group changes only its own resources", BasePlan::Removal, |plan| {
+    (Invariant::GroupsChangeOnlyTheirOwn, BasePlan::Removal, |plan| {
         for step in &mut step_group(plan, &Address::pool("main")).forward {
             if let StepRequest::DeletePool { id } = &mut step.request {
                 *id = "lfcp-theirs".to_owned();
             }
         }
     }),
-    ("a generation number is never reused", BasePlan::Replacement, |plan| {
+    (Invariant::GenerationNumbersAreNew, BasePlan::Replacement, |plan| {
         for step in copy_steps(plan) {
             if let StepRequest::Submit { submission, .. } = &mut step.request {
                 (submission.generation, submission.name) = (Generation(1), "copy".to_owned());
             }
         }
     }),
-    ("a job never runs twice at once", BasePlan::Replacement, |plan| {
+    (Invariant::NamesBelongToOneAddress, BasePlan::Creation, |plan| {
+        for step in copy_steps(plan) {
+            if let StepRequest::Submit { submission, .. } = &mut step.request {
+                submission.name = "orders".to_owned();
+            }
+        }
+    }),
+    (Invariant::GoneGenerationsAreConfirmed, BasePlan::Replacement, |plan| {
+        let gone = Fact::GenerationGone { key: "copy".to_owned(), name: "copy".to_owned() };
+        copy_steps(plan)[0].facts_on_success.push(gone);
+    }),
+    (Invariant::PoolsAreDeletedEmpty, BasePlan::Removal, |plan| {
+        step_group(plan, &Address::pool("main")).after.remove(&statement("copy"));
+    }),
+    (Invariant::OneGenerationRuns, BasePlan::Replacement, |plan| {
         copy_steps(plan).retain(|step| !matches!(&step.request, StepRequest::Update { to, .. } if to.stopped));
     }),
-    ("a rollback resumes only after a confirmed deletion", BasePlan::Replacement, |plan| {
+    (Invariant::RollbackResumeIsGuarded, BasePlan::Replacement, |plan| {
         step_group(plan, &statement("copy")).rollback.iter_mut().for_each(|step| step.guard = None);
     }),
-    ("dropping data requires consent", BasePlan::Removal, |plan| plan.options.allow_data_loss = false),
-    ("a generation in force has a recorded declaration", BasePlan::Creation, |plan| {
+    (Invariant::DataLossHasConsent, BasePlan::Removal, |plan| plan.options.allow_data_loss = false),
+    (Invariant::GenerationsInForceAreDeclared, BasePlan::Creation, |plan| {
         copy_steps(plan)
             .iter_mut()
             .for_each(|step| step.facts_on_success.retain(|fact| !matches!(fact, Fact::Declared { .. })));
@@ -117,9 +131,17 @@ async fn every_invariant_rejects_a_plan_that_breaks_it() {
         let (mut plan, recorded) = valid_plan(of).await;
         assert_eq!(check(&plan, &recorded), []);
         break_plan(&mut plan);
-        let found: Vec<_> = check(&plan, &recorded).iter().map(|violation| violation.invariant).collect();
+        let found: Vec<_> = check(&plan, &recorded).iter().map(|violation| violation.breach.invariant()).collect();
         assert!(found.contains(&invariant), "{invariant}: {found:?}\n{plan:#?}");
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_generation_that_never_took_effect_is_not_deleted_unconditionally() {
+    let (plan, mut recorded) = valid_plan(BasePlan::Removal).await;
+    recorded.statements.get_mut("copy").unwrap().current.as_mut().unwrap().reached = FurthestPhase::Submitted;
+    let breach = Breach::MayHaveTakenEffect { name: "copy".to_owned() };
+    assert_eq!(check(&plan, &recorded), [Violation { address: statement("copy"), breach }]);
 }
 
 /// An undo is not a second job, and a removal may run one, so the check must not object.

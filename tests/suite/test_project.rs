@@ -17,6 +17,8 @@ use floe::{
 };
 use tokio::sync::watch;
 
+use crate::sample_statements::{ORIGINAL_SQL, job};
+
 /// A project in a temporary folder, with the simulated cloud and the record that it is applied to.
 pub struct TestProject {
     /// The folder of the manifests, which is deleted on drop.
@@ -48,6 +50,18 @@ pub fn identity() -> EnvironmentIdentity {
         environment: "env-sim".to_owned(),
         cloud: "aws".to_owned(),
         region: "us-east-1".to_owned(),
+    }
+}
+
+/// Returns a pool with this display name that can be created.
+pub fn pool(display_name: &str) -> Pool {
+    Pool {
+        display_name: display_name.to_owned(),
+        max_cfu: 5,
+        network: None,
+        cloud: identity().cloud,
+        region: identity().region,
+        prevent_destroy: false,
     }
 }
 
@@ -126,15 +140,7 @@ impl TestProject {
     /// Creates a pool that no project manages. It shows that the key may see pools, so that the absence of another pool
     /// can be confirmed.
     pub async fn create_unmanaged_pool(&self) {
-        let pool = Pool {
-            display_name: "unmanaged".to_owned(),
-            max_cfu: 5,
-            network: None,
-            cloud: "aws".to_owned(),
-            region: "us-east-1".to_owned(),
-            prevent_destroy: false,
-        };
-        self.cloud().create_pool(&pool).await.unwrap();
+        self.cloud().create_pool(&pool("unmanaged")).await.unwrap();
         tokio::time::sleep(Duration::from_secs(300)).await;
     }
 
@@ -300,6 +306,18 @@ impl TestProject {
     pub fn phases(&self) -> BTreeMap<String, String> {
         self.simulator.world_view().statements.into_iter().map(|s| (s.name, s.phase.as_str().to_owned())).collect()
     }
+}
+
+/// Returns a project whose job runs, declared with `more` keys.
+pub async fn project_with_running_job(more: &str) -> TestProject {
+    let mut project = TestProject::with_statements(&job(ORIGINAL_SQL, more));
+    project.converge().await;
+    project
+}
+
+/// Waits on the paused clock.
+pub async fn wait_seconds(seconds: u64) {
+    tokio::time::sleep(Duration::from_secs(seconds)).await;
 }
 
 /// Returns whether the simulated cloud has this statement in that phase.

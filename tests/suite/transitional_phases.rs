@@ -12,32 +12,10 @@ use floe::{
     state::MemoryLedger,
 };
 
-use crate::test_project::{ApplyResult, TestProject, floe_toml, has_phase, statement};
-
-/// The manifest of a table with an undo.
-const TABLE: &str =
-    "[statements.orders]\nsql = \"CREATE TABLE orders (id STRING, price INT)\"\nundo = \"DROP TABLE orders\"\n";
-/// The manifest of another table.
-const OTHER: &str = "[statements.other]\nsql = \"CREATE TABLE other (id STRING, price INT)\"\n";
-/// The SQL of the job.
-const COPY_SQL: &str = "INSERT INTO target SELECT id, price FROM orders";
-
-/// Returns a manifest of the table and of a job with this SQL and `more` keys.
-fn job(sql: &str, more: &str) -> String {
-    format!("{TABLE}[statements.copy]\nsql = \"{sql}\"\n{more}")
-}
-
-/// Returns a project whose job runs, declared with `more` keys.
-async fn project_with_running_job(more: &str) -> TestProject {
-    let mut project = TestProject::with_statements(&job(COPY_SQL, more));
-    project.converge().await;
-    project
-}
-
-/// Waits on the paused clock.
-async fn wait_seconds(seconds: u64) {
-    tokio::time::sleep(Duration::from_secs(seconds)).await;
-}
+use crate::{
+    sample_statements::{ORIGINAL_SQL, OTHER, TABLE_WITH_UNDO, job},
+    test_project::{ApplyResult, TestProject, floe_toml, has_phase, project_with_running_job, statement, wait_seconds},
+};
 
 /// Returns the blocks of `key` in the plan of `run`.
 fn planned_blocks(run: &ApplyResult, key: &str) -> Vec<Block> {
@@ -54,7 +32,7 @@ fn with_data_loss_consent() -> PlanOptions {
 
 /// Returns a project whose pool `heavy` has no capacity left, and which declares that the job moves there.
 async fn project_with_full_pool() -> TestProject {
-    let fill = (0..5).fold(TABLE.to_owned(), |text, number| {
+    let fill = (0..5).fold(TABLE_WITH_UNDO.to_owned(), |text, number| {
         format!(
             "{text}[statements.f{number}]\nsql = \"INSERT INTO f{number} SELECT id FROM orders\"\npool = \"heavy\"\n"
         )
@@ -71,7 +49,7 @@ async fn project_with_full_pool() -> TestProject {
 
 /// Returns a manifest of the job on this pool, with `more` keys.
 fn copy_on_pool(pool: &str, more: &str) -> String {
-    format!("[statements.copy]\nsql = \"{COPY_SQL}\"\npool = \"{pool}\"\n{more}")
+    format!("[statements.copy]\nsql = \"{ORIGINAL_SQL}\"\npool = \"{pool}\"\n{more}")
 }
 
 /// Returns a project whose run was killed while the job was PENDING on the full pool.
@@ -115,7 +93,7 @@ async fn a_rejected_stop_of_a_pending_job_is_retried_once_it_runs() {
     let mut options = SimulatorOptions::default();
     options.switches.stop_pending = RequestPolicy::Reject;
     let pools = "[pools.main]\nmax_cfu = 10\n";
-    let files = [("floe.toml", &*floe_toml("")), ("pools.toml", pools), ("statements/s.toml", &job(COPY_SQL, ""))];
+    let files = [("floe.toml", &*floe_toml("")), ("pools.toml", pools), ("statements/s.toml", &job(ORIGINAL_SQL, ""))];
     let mut project = TestProject::with_options(&files, options);
     project.converge().await;
     project.simulator.apply_out_of_band(OutOfBandChange::Stop("copy".into())).unwrap();
@@ -124,7 +102,7 @@ async fn a_rejected_stop_of_a_pending_job_is_retried_once_it_runs() {
     while project.phases()["copy"] == "STOPPED" {
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
-    project.declare(TABLE);
+    project.declare(TABLE_WITH_UNDO);
     project.converge().await;
     assert!(!project.phases().contains_key("copy"));
     assert!(project.recorded().await.tombstones["copy"].offsets.is_some());
@@ -132,7 +110,7 @@ async fn a_rejected_stop_of_a_pending_job_is_retried_once_it_runs() {
 
 #[tokio::test(start_paused = true)]
 async fn a_failed_undo_is_retried_with_consent() {
-    let mut project = TestProject::with_statements(&format!("{TABLE}{OTHER}"));
+    let mut project = TestProject::with_statements(&format!("{TABLE_WITH_UNDO}{OTHER}"));
     project.converge().await;
     project.simulator.push_override(StatementOverride {
         name: "orders-undo-1".into(),
@@ -150,7 +128,7 @@ async fn a_failed_undo_is_retried_with_consent() {
 
 #[tokio::test(start_paused = true)]
 async fn an_undo_runs_on_the_pool_that_its_definition_would_use_now() {
-    let on = |pool: &str| TABLE.replace("undo =", &format!("pool = \"{pool}\"\nundo ="));
+    let on = |pool: &str| TABLE_WITH_UNDO.replace("undo =", &format!("pool = \"{pool}\"\nundo ="));
     let pools = "[pools.main]\nmax_cfu = 10\n[pools.spare]\nmax_cfu = 5\n";
     let mut project = TestProject::with_statements(&format!("{}{OTHER}", on("spare")));
     project.write("pools.toml", pools);
@@ -167,7 +145,7 @@ async fn an_undo_runs_on_the_pool_that_its_definition_would_use_now() {
 /// The pool that the definition ran on is created again in the same plan.
 #[tokio::test(start_paused = true)]
 async fn an_undo_waits_until_its_pool_is_recreated() {
-    let mut project = TestProject::with_statements(&format!("{TABLE}{OTHER}"));
+    let mut project = TestProject::with_statements(&format!("{TABLE_WITH_UNDO}{OTHER}"));
     project.converge().await;
     project.create_unmanaged_pool().await;
     let id = project.recorded().await.pools["main"].id.clone();
@@ -181,7 +159,7 @@ async fn an_undo_waits_until_its_pool_is_recreated() {
 
 #[tokio::test(start_paused = true)]
 async fn statements_wait_for_a_pool_that_an_interrupted_run_left_provisioning() {
-    let mut project = TestProject::with_statements(TABLE);
+    let mut project = TestProject::with_statements(TABLE_WITH_UNDO);
     project.apply_until_killed(PlanOptions::default(), |now| !now.pools.is_empty()).await;
     let cloud = project.cloud();
     let (plan, recorded) = project.plan_with(&cloud, &PlanOptions::default()).await.unwrap();
@@ -200,7 +178,7 @@ async fn statements_wait_for_a_pool_that_an_interrupted_run_left_provisioning() 
 
 #[tokio::test(start_paused = true)]
 async fn a_pool_that_is_being_deleted_is_waited_for() {
-    let mut project = TestProject::with_statements(TABLE);
+    let mut project = TestProject::with_statements(TABLE_WITH_UNDO);
     project.converge().await;
     project.create_unmanaged_pool().await;
     let id = project.recorded().await.pools["main"].id.clone();
@@ -248,12 +226,12 @@ async fn a_create_table_as_job_is_stopped_and_undone_with_consent() {
     let filled =
         "[statements.filled]\nsql = \"CREATE TABLE filled AS SELECT id FROM orders\"\nundo = \"DROP TABLE filled\"\n";
     let reader = "[statements.reader]\nsql = \"INSERT INTO target SELECT id FROM filled\"\n";
-    let mut project = TestProject::with_statements(&format!("{TABLE}{filled}{reader}"));
+    let mut project = TestProject::with_statements(&format!("{TABLE_WITH_UNDO}{filled}{reader}"));
     project.converge().await;
-    project.declare(&format!("{TABLE}{reader}"));
+    project.declare(&format!("{TABLE_WITH_UNDO}{reader}"));
     let run = project.apply_with_options(with_data_loss_consent()).await;
     assert_eq!(planned_blocks(&run, "filled"), [Block::ObjectsInUse { by: vec!["statements.reader".to_owned()] }]);
-    project.declare(TABLE);
+    project.declare(TABLE_WITH_UNDO);
     assert!(matches!(planned_blocks(&project.apply().await, "filled")[..], [Block::DataLoss { .. }]));
     project.simulator.push_override(StatementOverride {
         name: "filled-undo-1".into(),
@@ -271,7 +249,7 @@ async fn a_create_table_as_job_is_stopped_and_undone_with_consent() {
 
 #[tokio::test(start_paused = true)]
 async fn a_pool_cannot_be_replaced() {
-    let mut project = TestProject::with_statements(TABLE);
+    let mut project = TestProject::with_statements(TABLE_WITH_UNDO);
     project.converge().await;
     let request = PlanOptions { replace: [Address::pool("main")].into(), ..PlanOptions::default() };
     let recorded = std::sync::Arc::new(project.recorded().await);
@@ -285,11 +263,11 @@ async fn a_pool_cannot_be_replaced() {
 async fn a_saved_plan_waits_for_statements_in_motion_even_if_another_is_blocked() {
     let other = |sql: &str| format!("[statements.other]\nsql = \"{sql}\"\nevolve = \"restart\"\n");
     let both = |copy: &str, sql: &str| format!("{}{}", job(copy, ""), other(sql));
-    let mut project = TestProject::with_statements(&both(COPY_SQL, "INSERT INTO others SELECT id FROM orders"));
+    let mut project = TestProject::with_statements(&both(ORIGINAL_SQL, "INSERT INTO others SELECT id FROM orders"));
     project.converge().await;
     // The saved plan changes `other`. Then `copy` needs a decision, and `other` is stopped outside floe.
     let changed = "INSERT INTO others SELECT UPPER(id) FROM orders";
-    project.declare(&both(COPY_SQL, changed));
+    project.declare(&both(ORIGINAL_SQL, changed));
     let saved = project.plan().await;
     let cloud = project.cloud();
     let live = cloud.fetch_statement("other").await.unwrap().unwrap();

@@ -11,34 +11,10 @@ use floe::{
     simulator::{FaultRule, ForcedOutcome, InjectedFault, OutOfBandChange, Simulator, StatementOverride},
 };
 
-use crate::test_project::{ApplyResult, TestProject, has_phase, statement};
-
-/// The manifest of a table with an undo.
-const TABLE: &str =
-    "[statements.orders]\nsql = \"CREATE TABLE orders (id STRING, price INT)\"\nundo = \"DROP TABLE orders\"\n";
-/// The manifest of another table.
-const OTHER: &str = "[statements.other]\nsql = \"CREATE TABLE other (id STRING, price INT)\"\n";
-/// The SQL of the job at first.
-const ORIGINAL_SQL: &str = "INSERT INTO target SELECT id, price FROM orders";
-/// The SQL of the job after a change.
-const CHANGED_SQL: &str = "INSERT INTO target SELECT id, price FROM orders WHERE price > 1";
-
-/// Returns a manifest of the table and of a job with this SQL and `more` keys.
-fn job(sql: &str, more: &str) -> String {
-    format!("{TABLE}[statements.copy]\nsql = \"{sql}\"\n{more}")
-}
-
-/// Returns a project whose job runs, declared with `more` keys.
-async fn project_with_running_job(more: &str) -> TestProject {
-    let mut project = TestProject::with_statements(&job(ORIGINAL_SQL, more));
-    project.converge().await;
-    project
-}
-
-/// Waits on the paused clock.
-async fn wait_seconds(seconds: u64) {
-    tokio::time::sleep(Duration::from_secs(seconds)).await;
-}
+use crate::{
+    sample_statements::{CHANGED_SQL, ORIGINAL_SQL, OTHER, TABLE_WITH_UNDO, job},
+    test_project::{ApplyResult, TestProject, has_phase, project_with_running_job, statement, wait_seconds},
+};
 
 /// Asserts that no job ran twice at once.
 fn assert_no_job_ran_twice(project: &TestProject) {
@@ -138,7 +114,7 @@ async fn a_successor_of_unknown_presence_is_not_orphaned() {
     let mut project = project_with_running_job("evolve = \"restart\"\n").await;
     project.declare(&job(CHANGED_SQL, "evolve = \"restart\"\n"));
     project.apply_until_killed(PlanOptions::default(), |now| has_phase(now, "copy-g2", "PENDING")).await;
-    project.declare(TABLE);
+    project.declare(TABLE_WITH_UNDO);
     hide_statement(&project.simulator, "copy-g2");
     let run = project.apply().await;
     assert!(is_blocked_as_unknown(&run, "copy"), "{:#?}", run.plan.changes);
@@ -157,7 +133,7 @@ async fn a_retired_generation_of_unknown_presence_blocks_replacement_and_removal
     hide_statement(&project.simulator, "copy");
     project.declare(&job(&format!("{CHANGED_SQL}0"), "evolve = \"restart\"\n"));
     assert!(is_blocked_as_unknown(&project.apply().await, "copy"));
-    project.declare(TABLE);
+    project.declare(TABLE_WITH_UNDO);
     assert!(is_blocked_as_unknown(&project.apply().await, "copy"));
     project.simulator.clear_faults();
     project.converge().await;
@@ -183,12 +159,12 @@ async fn a_pool_is_not_deleted_while_the_presence_of_a_generation_on_it_is_unkno
 
 #[tokio::test(start_paused = true)]
 async fn a_definition_of_unknown_presence_is_not_undone() {
-    let mut project = TestProject::with_statements(&format!("{TABLE}{OTHER}"));
+    let mut project = TestProject::with_statements(&format!("{TABLE_WITH_UNDO}{OTHER}"));
     project.converge().await;
     hide_statement(&project.simulator, "orders");
     project.declare(OTHER);
     assert!(is_blocked_as_unknown(&project.apply_with_options(with_data_loss_consent()).await, "orders"));
-    project.declare(&format!("{}{OTHER}", TABLE.replace("price INT", "price BIGINT")));
+    project.declare(&format!("{}{OTHER}", TABLE_WITH_UNDO.replace("price INT", "price BIGINT")));
     assert!(is_blocked_as_unknown(&project.apply_with_options(with_data_loss_consent()).await, "orders"));
     project.simulator.clear_faults();
     assert!(project.apply_with_options(with_data_loss_consent()).await.report.unwrap().is_complete());
@@ -260,7 +236,7 @@ async fn a_table_is_not_dropped_while_the_running_sql_of_a_job_reads_it() {
     let run = project.apply().await;
     assert!(matches!(run.plan.changes[&statement("copy")].action, Action::Resume { .. }));
     assert_eq!(project.recorded().await.statements["copy"].declared.sql.as_str(), ORIGINAL_SQL);
-    project.declare(&declared.replace(TABLE, ""));
+    project.declare(&declared.replace(TABLE_WITH_UNDO, ""));
     let excludes = [statement("copy")].into();
     let run = project.apply_with_options(PlanOptions { excludes, ..with_data_loss_consent() }).await;
     assert_eq!(planned_blocks(&run, "orders"), [Block::ObjectsInUse { by: vec!["statements.copy".to_owned()] }]);
@@ -270,9 +246,9 @@ async fn a_table_is_not_dropped_while_the_running_sql_of_a_job_reads_it() {
 async fn a_definition_that_completes_after_planning_is_not_deleted_as_one_that_never_ran() {
     let mut project = TestProject::with_statements(OTHER);
     project.converge().await;
-    project.declare(&format!("{TABLE}{OTHER}"));
+    project.declare(&format!("{TABLE_WITH_UNDO}{OTHER}"));
     project.apply_until_killed(PlanOptions::default(), |now| has_phase(now, "orders", "PENDING")).await;
-    project.declare(&format!("{}{OTHER}", TABLE.replace("price INT", "price BIGINT")));
+    project.declare(&format!("{}{OTHER}", TABLE_WITH_UNDO.replace("price INT", "price BIGINT")));
     let cloud = project.cloud();
     let (plan, recorded) = project.plan_with(&cloud, &PlanOptions::default()).await.unwrap();
     let action = &plan.changes[&statement("orders")].action;

@@ -14,7 +14,7 @@ use floe::{
 };
 use serde_json::{Value, json};
 
-use crate::test_project::TestProject;
+use crate::test_project::{self, TestProject};
 
 /// Records every exchange with the simulator, or answers from a script.
 #[derive(Clone)]
@@ -166,14 +166,7 @@ fn pool_shape() -> Value {
 
 /// Returns a pool that can be created.
 fn pool() -> Pool {
-    Pool {
-        display_name: "main".to_owned(),
-        max_cfu: 10,
-        network: None,
-        cloud: "AWS".to_owned(),
-        region: "us-east-1".to_owned(),
-        prevent_destroy: false,
-    }
+    Pool { max_cfu: 10, cloud: "AWS".to_owned(), ..test_project::pool("main") }
 }
 
 /// Returns a statement that can be submitted to `pool`.

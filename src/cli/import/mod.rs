@@ -21,7 +21,7 @@ use crate::{
     planning::ImportedStatement,
     render,
     resource::{Address, ResourceKind},
-    state::{Entry, Ledger, Recorded},
+    state::{Entry, Ledger, Recorded, RunLedger},
 };
 
 /// Records that declared resources are the existing ones that the arguments name.

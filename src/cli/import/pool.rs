@@ -103,29 +103,13 @@ fn check_compatible(pool: &Pool, found: &LivePool) -> Result<(), CommandError> {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
+    use crate::resource::tests::{live_pool, pool};
 
     #[test]
     fn import_refuses_a_pool_that_would_block_the_next_plan() {
         let text = str::to_owned;
-        let pool = Pool {
-            display_name: text("main"),
-            max_cfu: 5,
-            network: Some(text("n-1")),
-            cloud: text("aws"),
-            region: text("us-east-1"),
-            prevent_destroy: false,
-        };
-        let found = LivePool {
-            id: text("lfcp-1"),
-            display_name: text("another"),
-            cloud: text("aws"),
-            region: text("us-east-1"),
-            max_cfu: 50,
-            network: Some(text("n-1")),
-            phase: PoolPhase::Provisioned,
-            current_cfu: 0,
-            created_at: None,
-        };
+        let pool = Pool { network: Some(text("n-1")), ..pool("main") };
+        let found = LivePool { display_name: text("another"), max_cfu: 50, ..live_pool("lfcp-1", &pool) };
         assert!(check_compatible(&pool, &found).is_ok());
         assert!(check_compatible(&pool, &LivePool { network: None, ..found.clone() }).is_ok());
         assert!(check_compatible(&Pool { network: None, ..pool.clone() }, &found).is_ok());

@@ -19,7 +19,7 @@ use std::{
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep};
 
-use crate::resource::{EnvironmentIdentity, Pool};
+use crate::resource::{self, EnvironmentIdentity};
 
 use super::*;
 
@@ -119,25 +119,12 @@ pub fn lost_after_sending() -> TransportResult {
     Err(TransportError::AfterSending("connection reset".to_owned()))
 }
 
-/// Returns a pool that can be created.
-pub fn new_pool() -> Pool {
-    Pool {
-        display_name: "main".to_owned(),
-        max_cfu: 5,
-        network: None,
-        cloud: "aws".to_owned(),
-        region: "us-east-1".to_owned(),
-        prevent_destroy: false,
-    }
-}
-
 /// Returns the identity of the test environment.
 pub fn identity() -> EnvironmentIdentity {
     EnvironmentIdentity {
         organization: "b0b21724-4586-4a07-b787-d0bb5aacbf87".to_owned(),
         environment: "env-z3y2x1".to_owned(),
-        cloud: "aws".to_owned(),
-        region: "us-east-1".to_owned(),
+        ..resource::tests::identity()
     }
 }
 

@@ -2,7 +2,10 @@
 
 use serde_json::json;
 
-use crate::resource::{Labels, Phase, Pool, PoolPhase, PoolUpdate, Properties, StatementUpdate, WarningSeverity};
+use crate::resource::{
+    Labels, Phase, Pool, PoolPhase, PoolUpdate, Properties, StatementUpdate, WarningSeverity,
+    tests::pool as declared_pool,
+};
 
 use super::*;
 
@@ -296,14 +299,8 @@ async fn pool_requests_have_the_documented_form() {
     let wire =
         ScriptedTransport::script([answer(202, pool("lfcp-9").to_string()), answer(200, pool("lfcp-9").to_string())]);
     let cloud = client(&wire);
-    let main = Pool {
-        display_name: "main".to_owned(),
-        max_cfu: 10,
-        network: Some("n-abc12".to_owned()),
-        cloud: "aws".to_owned(),
-        region: "us-east-1".to_owned(),
-        prevent_destroy: true,
-    };
+    let main =
+        Pool { max_cfu: 10, network: Some("n-abc12".to_owned()), prevent_destroy: true, ..declared_pool("main") };
     assert_eq!(cloud.create_pool(&main).await.unwrap().id, "lfcp-9");
     let expected = json!({"spec": {
         "display_name": "main", "cloud": "AWS", "region": "us-east-1", "max_cfu": 10,
@@ -367,7 +364,7 @@ async fn every_operation_can_be_spawned() {
     let cloud = client(&refusing);
     let made = ScriptedTransport::script([answer(200, statement("a").to_string())]);
     let fetched = super::client(&made).fetch_statement("a").await.unwrap().unwrap();
-    let main = new_pool();
+    let main = declared_pool("main");
     let clients: [CloudClient; 11] = std::array::from_fn(|_| cloud.clone());
     let [a, b, c, d, e, f, g, h, i, j, k] = clients;
     let kinds = [

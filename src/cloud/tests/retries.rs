@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use crate::resource::{PoolUpdate, StatementUpdate};
+use crate::resource::{PoolUpdate, StatementUpdate, tests::pool as declared_pool};
 
 use super::*;
 use crate::cloud::retry::{self, RequestedWait};
@@ -188,7 +188,7 @@ async fn a_change_with_an_unreadable_success_response_is_uncertain() {
     for body in ["", "<html>Log in</html>", "{\"name\":\"a", "{}"] {
         let wire = ScriptedTransport::new(move |_| answer(201, body));
         let cloud = client(&wire);
-        let pool = new_pool();
+        let pool = declared_pool("main");
         assert_eq!(cloud.submit_statement(&new_statement()).await.unwrap_err().kind, ErrorKind::Uncertain, "{body}");
         assert_eq!(cloud.create_pool(&pool).await.unwrap_err().kind, ErrorKind::Uncertain, "{body}");
         assert_eq!(cloud.update_pool("p", &PoolUpdate::default()).await.unwrap_err().kind, ErrorKind::Uncertain);

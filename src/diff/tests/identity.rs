@@ -25,9 +25,9 @@ fn blocks(fixture: &DiffFixture) -> Vec<Block> {
 
 #[test]
 fn a_statement_with_the_labels_of_its_address_is_adopted() {
-    assert_eq!(
+    insta::assert_snapshot!(
         unrecorded("statements.copy").summary(),
-        "copy Adopt { name: \"copy\", generation: Generation(1), retired: [] } [] []"
+        @r#"copy: Adopt { name: "copy", generation: Generation(1), retired: [] }"#
     );
     let foreign = Block::ForeignStatement { name: "copy".to_owned(), import: ImportMode::AsDeclared };
     assert_eq!(blocks(&unrecorded("statements.other")), [foreign]);
@@ -40,7 +40,7 @@ fn the_label_of_another_environment_makes_a_statement_foreign() {
         unrecorded("statements.copy").live("copy", label)
     };
     let environment = converged().graph.project.environment.name;
-    assert!(in_environment(&environment).summary().starts_with("copy Adopt"));
+    assert!(in_environment(&environment).summary().starts_with("copy: Adopt"));
     assert!(matches!(blocks(&in_environment("another"))[..], [Block::ForeignStatement { .. }]));
 }
 
@@ -66,10 +66,10 @@ fn the_state_is_older_only_if_an_unknown_generation_may_run_or_is_its_own() {
         assert!(matches!(blocks(&found)[..], [Block::StateOlderThanCloud { .. }]), "{}", found.summary());
     }
     for phase in [Phase::Failed, Phase::Completed] {
-        assert_eq!(with(phase, "theirs").summary(), "");
+        assert_eq!(with(phase, "theirs").summary(), "no changes");
     }
     // A number that this state has used is not newer than the state.
     let mut used = with(Phase::Failed, "lineage");
     used.recorded.statements.get_mut("copy").unwrap().last_generation = Generation(2);
-    assert_eq!(used.summary(), "");
+    assert_eq!(used.summary(), "no changes");
 }

@@ -5,24 +5,25 @@ use super::*;
 #[test]
 fn a_pending_or_resuming_job_can_be_stopped_and_moved() {
     let moved = copy("principal = \"sa-1\"\n");
-    let principal = "PrincipalChanged { before: None, after: \"sa-1\" }";
-    for phase in [Phase::Pending, Phase::Stopped] {
-        let pending = || converged().phase("copy", phase.clone());
-        assert_eq!(
-            pending().desired(&copy("stopped = true\n")).summary(),
-            "copy Stop [StoppedChanged { to: true }] []"
-        );
-        assert_eq!(
-            pending().desired(&moved).summary(),
-            format!(
-                "copy Restart {{ placement: PlacementChange {{ pool: false, principal: true }} }} [{principal}] []"
-            )
-        );
-    }
+    let in_each_phase = |statements: &str| {
+        [Phase::Pending, Phase::Stopped]
+            .map(|phase| converged().phase("copy", phase).desired(statements).summary())
+            .join("\n")
+    };
+    insta::assert_snapshot!(in_each_phase(&copy("stopped = true\n")), @"
+    copy: Stop | because StoppedChanged { to: true }
+    copy: Stop | because StoppedChanged { to: true }
+    ");
+    insta::assert_snapshot!(in_each_phase(&moved), @r#"
+    copy: Restart, sends principal | because PrincipalChanged { before: None, after: "sa-1" }
+    copy: Restart, sends principal | because PrincipalChanged { before: None, after: "sa-1" }
+    "#);
     let never_ran =
         converged().phase("copy", Phase::Pending).current("copy", |it| it.reached = FurthestPhase::Submitted);
-    let summary = never_ran.desired(&moved).summary();
-    assert_eq!(summary, format!("copy Replace NeverRan g1 -> g2 [NeverRan {{ detail: \"\" }}, {principal}] []"));
+    insta::assert_snapshot!(
+        never_ran.desired(&moved).summary(),
+        @r#"copy: Replace NeverRan g1 -> g2 | because NeverRan { detail: "" }, PrincipalChanged { before: None, after: "sa-1" }"#
+    );
 }
 
 #[test]
@@ -33,7 +34,7 @@ fn a_job_whose_pool_is_gone_counts_as_stopped() {
     let mut snapshot = resumed.snapshot();
     snapshot.add_pool_answer("lfcp-9", Ok(None));
     let diff = complete(diff(resumed.inputs(&snapshot, &Settlement::default())));
-    assert_eq!(summary(&diff), "copy Inform [] [StoppedOutside]");
+    insta::assert_snapshot!(summary::of_diff(&diff), @"copy: Inform | note StoppedOutside | unhealthy");
 }
 
 #[test]
@@ -50,15 +51,26 @@ fn nothing_is_started_or_deleted_while_a_generation_is_unknown() {
     };
     let retired = || with(|record, other| record.retired.push(other));
     let successor = || with(|record, other| record.successor = Some(Box::new(other)));
-    for fixture in [retired(), successor()] {
-        assert!(fixture.desired(TABLE).summary().starts_with("copy BLOCKED [PresenceUnknown"));
-    }
-    assert!(retired().desired(&changed).summary().starts_with("copy BLOCKED [PresenceUnknown"));
-    assert!(successor().summary().starts_with("copy BLOCKED [PresenceUnknown"));
+    insta::assert_snapshot!(
+        retired().desired(TABLE).summary(),
+        @r#"copy: BLOCKED by PresenceUnknown { why: "403" } | because NotDeclared"#
+    );
+    insta::assert_snapshot!(
+        successor().desired(TABLE).summary(),
+        @r#"copy: BLOCKED by PresenceUnknown { why: "403" } | because NotDeclared | unhealthy"#
+    );
+    insta::assert_snapshot!(
+        retired().desired(&changed).summary(),
+        @r#"copy: BLOCKED by PresenceUnknown { why: "403" } | because SqlChanged | note OutputRepeated { keyed: None }"#
+    );
+    insta::assert_snapshot!(successor().summary(), @r#"copy: BLOCKED by PresenceUnknown { why: "403" } | unhealthy"#);
     let resumed = retired().stopped("copy").desired(&copy("on_stopped = \"resume\"\n"));
-    assert!(resumed.summary().starts_with("copy BLOCKED [PresenceUnknown"), "{}", resumed.summary());
+    insta::assert_snapshot!(
+        resumed.summary(),
+        @r#"copy: BLOCKED by PresenceUnknown { why: "403" } | because StoppedOutside | unhealthy"#
+    );
     // A running job that needs no change keeps running.
-    assert_eq!(retired().summary(), "");
+    insta::assert_snapshot!(retired().summary(), @"no changes");
 }
 
 #[test]
@@ -69,13 +81,17 @@ fn replace_leaves_a_stopped_job_alone_and_notes_it() {
             .desired(&copy("stopped = true\n"))
             .with_options(|request| request.replace.extend([Address::statement("copy")]))
     };
-    assert_eq!(
+    insta::assert_snapshot!(
         replace_requested(converged().stopped("copy")).summary(),
-        "copy RecordSettings [] [ReplaceIgnoredWhileStopped]"
+        @"copy: RecordSettings | note ReplaceIgnoredWhileStopped | unhealthy"
     );
-    assert!(replace_requested(converged().gone("copy")).summary().ends_with("ReplaceIgnoredWhileStopped]"));
-    assert!(
-        replace_requested(converged().phase("copy", Phase::Failed)).summary().ends_with("ReplaceIgnoredWhileStopped]")
+    insta::assert_snapshot!(
+        replace_requested(converged().gone("copy")).summary(),
+        @"copy: RecordSettings | note GoneWithUnknownOffsets, ReplaceIgnoredWhileStopped | unhealthy"
+    );
+    insta::assert_snapshot!(
+        replace_requested(converged().phase("copy", Phase::Failed)).summary(),
+        @r#"copy: RecordSettings | note Failed { detail: "", since: None }, ReplaceIgnoredWhileStopped | unhealthy"#
     );
 }
 
@@ -90,10 +106,13 @@ fn a_stopped_job_that_is_gone_is_reported() {
     };
     let topics = BTreeMap::from([("orders".to_owned(), "partition:0,offset:7".to_owned())]);
     let offsets = || Some(Offsets { topics: topics.clone(), taken_at: None });
-    assert_eq!(gone(true, offsets()), "copy RecordSettings [] [OffsetsOnlyInState]");
-    assert!(gone(false, offsets()).starts_with("copy RecordSettings [] [GoneWithUncertainOffsets"));
-    assert_eq!(gone(true, None), "copy RecordSettings [] [GoneWithUnknownOffsets]");
-    assert_eq!(gone(false, None), "copy RecordSettings [] [GoneWithUnknownOffsets]");
+    insta::assert_snapshot!(gone(true, offsets()), @"copy: RecordSettings | note OffsetsOnlyInState");
+    insta::assert_snapshot!(
+        gone(false, offsets()),
+        @r#"copy: RecordSettings | note GoneWithUncertainOffsets { topics: {"orders": "partition:0,offset:7"} } | unhealthy"#
+    );
+    insta::assert_snapshot!(gone(true, None), @"copy: RecordSettings | note GoneWithUnknownOffsets | unhealthy");
+    insta::assert_snapshot!(gone(false, None), @"copy: RecordSettings | note GoneWithUnknownOffsets | unhealthy");
 }
 
 #[test]
@@ -104,9 +123,15 @@ fn one_round_of_lookups_covers_a_gone_definition_and_its_users() {
         fixture.unlisted("orders").desired(&changed).with_options(|options| options.allow_data_loss = true)
     };
     let converged = || DiffFixture::of(&format!("{table}{COPY}"));
-    assert_eq!(redefined(converged().unlisted("copy")).summary(), "looks up copy\nlooks up orders");
+    insta::assert_snapshot!(redefined(converged().unlisted("copy")).summary(), @"
+    looks up copy
+    looks up orders
+    ");
     // A user that is known already blocks the change, regardless of the definition.
-    assert!(redefined(converged()).summary().starts_with("orders BLOCKED [ObjectsInUse"));
+    insta::assert_snapshot!(
+        redefined(converged()).summary(),
+        @r#"orders: BLOCKED by ObjectsInUse { by: ["statements.copy"] } | because SqlChanged"#
+    );
 }
 
 #[test]
@@ -121,7 +146,14 @@ fn one_round_of_lookups_covers_every_generation_of_an_open_replacement() {
     record.retired = vec![renamed("copy-g2", 2)];
     record.successor = Some(Box::new(renamed("copy-g3", 3)));
     record.last_generation = Generation(3);
-    assert_eq!(fixture.summary(), "looks up copy\nlooks up copy-g2\nlooks up copy-g3");
+    insta::assert_snapshot!(fixture.summary(), @"
+    looks up copy
+    looks up copy-g2
+    looks up copy-g3
+    ");
     // If the successor cannot be read, the change is blocked and nothing else is looked up.
-    assert!(fixture.unknown("copy-g3").summary().starts_with("copy BLOCKED [PresenceUnknown"));
+    insta::assert_snapshot!(
+        fixture.unknown("copy-g3").summary(),
+        @r#"copy: BLOCKED by PresenceUnknown { why: "403" } | unhealthy"#
+    );
 }

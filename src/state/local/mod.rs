@@ -18,7 +18,8 @@ use self::{
     snapshot::StateFormats,
 };
 use super::{
-    ConsumedPlans, Disk, DiskFile, Entry, Ledger, LedgerError, LedgerFuture, LockHolder, RealDisk, Recorded, lock_wait,
+    ConsumedPlans, Disk, DiskFile, Entry, Ledger, LedgerError, LedgerFuture, LockHolder, RealDisk, Recorded, RunLedger,
+    lock_wait,
 };
 
 pub use files::sibling;
@@ -346,18 +347,20 @@ impl<D: Disk> Ledger for LocalLedger<D> {
         Box::pin(async { self.interrupted_holder().map_err(|error| with_context(error, NO_MUTATION_SENT)) })
     }
 
-    fn begin<'a>(&'a mut self, recorded: &'a Recorded) -> LedgerFuture<'a, Result<(), LedgerError>> {
-        let begin = move |ledger: &mut Self| {
-            ledger.begin_journal(recorded).map_err(|error| with_context(error, NO_MUTATION_SENT))
-        };
-        Box::pin(async move { self.unless_broken(begin) })
-    }
-
     fn compact_interrupted<'a>(&'a mut self, recorded: &'a Recorded) -> LedgerFuture<'a, Result<(), LedgerError>> {
         let compact = move |ledger: &mut Self| {
             ledger.compact_interrupted_journal(recorded).map_err(|error| with_context(error, NO_MUTATION_SENT))
         };
         Box::pin(async move { self.unless_broken(compact) })
+    }
+}
+
+impl<D: Disk> RunLedger for LocalLedger<D> {
+    fn begin<'a>(&'a mut self, recorded: &'a Recorded) -> LedgerFuture<'a, Result<(), LedgerError>> {
+        let begin = move |ledger: &mut Self| {
+            ledger.begin_journal(recorded).map_err(|error| with_context(error, NO_MUTATION_SENT))
+        };
+        Box::pin(async move { self.unless_broken(begin) })
     }
 
     fn append<'a>(&'a mut self, entries: &'a [Entry]) -> LedgerFuture<'a, Result<(), LedgerError>> {

@@ -1,9 +1,9 @@
 //! Readers take no lock. They see every entry that was acknowledged before.
 
-use std::{sync::Mutex, time::Duration};
+use std::time::Duration;
 
-use super::{fixtures::*, wrapped_disk::WrappedDisk, *};
-use crate::state::fake_disk::FakeDisk;
+use super::{disk_hooks::BetweenReads, fixtures::*, *};
+use crate::state::{fake_disk::FakeDisk, hooked_disk::HookedDisk};
 
 /// What a run does while another process reads.
 #[derive(Debug, Clone, Copy)]
@@ -31,9 +31,8 @@ fn a_reader_sees_every_acknowledged_entry_whatever_happens_between_its_reads() {
             let (mut ledger, mut recorded) = begin_run(&disk);
             append(&mut ledger, &mut recorded, "before");
             let other = disk.clone();
-            let happens = Box::new(move || perform(&other, ledger, recorded, action));
-            let reading =
-                WrappedDisk { between_reads: Mutex::new(Some((ending, happens))), ..WrappedDisk::new(disk.clone()) };
+            let happens = BetweenReads::new(ending, move || perform(&other, ledger, recorded, action));
+            let reading = HookedDisk::new(disk.clone(), happens);
             let found = block_on(LocalLedger::on_disk(reading, "state/prod.json").load()).unwrap().unwrap();
             assert!(found.statements.contains_key("before"), "{action:?} after the {ending} was read");
             let now = block_on(LocalLedger::on_disk(disk, "state/prod.json").load()).unwrap().unwrap();

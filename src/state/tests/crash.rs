@@ -5,14 +5,13 @@
 
 use std::{sync::LazyLock, time::Duration};
 
-use super::{
-    fixtures::*,
-    wrapped_disk::{SkippedSync, WrappedDisk},
-    *,
-};
+use super::{disk_hooks::SkippedSync, fixtures::*, *};
 use crate::{
     resource::{Address, Role, StatementUpdate},
-    state::fake_disk::{DiskFault, DiskOperation, FakeDisk},
+    state::{
+        fake_disk::{DiskFault, DiskOperation, FakeDisk},
+        hooked_disk::HookedDisk,
+    },
 };
 
 const PATH: &str = "state/prod.json";
@@ -289,9 +288,7 @@ fn a_ledger_that_skips_any_sync_is_detected() {
     for skipped_sync in
         [SkippedSync::Journal, SkippedSync::Snapshot, SkippedSync::FolderAfterRename, SkippedSync::FolderAfterCreate]
     {
-        let outcome = std::panic::catch_unwind(|| {
-            crash_everywhere(|disk| WrappedDisk { skipped_sync: Some(skipped_sync), ..WrappedDisk::new(disk) })
-        });
+        let outcome = std::panic::catch_unwind(|| crash_everywhere(|disk| HookedDisk::new(disk, skipped_sync)));
         assert!(!matches!(outcome, Ok(Ok(_))), "no test noticed that {skipped_sync:?} was not synced");
     }
 }

@@ -3,17 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::*;
+pub(crate) use crate::resource::tests::{identity, pool, statement, submission_of};
 use crate::resource::*;
-
-/// Returns the environment of the tests.
-pub fn identity() -> EnvironmentIdentity {
-    EnvironmentIdentity {
-        organization: "org-1".to_owned(),
-        environment: "env-1".to_owned(),
-        cloud: "aws".to_owned(),
-        region: "us-east-1".to_owned(),
-    }
-}
 
 /// Returns a record without resources.
 pub fn empty_record() -> Recorded {
@@ -40,38 +31,6 @@ pub fn holder(command: &str) -> LockHolder {
     }
 }
 
-/// Returns a statement that is declared with this cloud name.
-pub fn statement(name: &str) -> Statement {
-    Statement {
-        name: name.to_owned(),
-        sql: Template::new("INSERT INTO a SELECT * FROM b"),
-        properties: Properties::new(),
-        pool: Some("main".to_owned()),
-        principal: None,
-        stopped: false,
-        undo: None,
-        evolve: Evolve::Auto,
-        former_consent: FormerConsent::default(),
-        on_failed: UnexpectedPhasePolicy::Report,
-        on_stopped: UnexpectedPhasePolicy::Report,
-        depends_on: BTreeSet::new(),
-        prevent_destroy: false,
-        timeout: 900,
-    }
-}
-
-/// Returns a pool with this display name.
-pub fn pool(display_name: &str) -> Pool {
-    Pool {
-        display_name: display_name.to_owned(),
-        max_cfu: 5,
-        network: None,
-        cloud: "aws".to_owned(),
-        region: "us-east-1".to_owned(),
-        prevent_destroy: false,
-    }
-}
-
 /// Returns a submission of generation or undo statement `number` of `base`.
 pub fn submission(base: &str, number: u32, role: Role) -> Submission {
     let name = if role == Role::Undo { undo_name(base, number) } else { Generation(number).name(base) };
@@ -79,11 +38,8 @@ pub fn submission(base: &str, number: u32, role: Role) -> Submission {
         name,
         generation: Generation(number),
         role,
-        sql: Template::new("INSERT INTO a SELECT * FROM b"),
-        properties: Properties::new(),
-        added_properties: Properties::new(),
         pool: Some("lfcp-1".to_owned()),
-        principal: None,
+        ..submission_of(&statement(base))
     }
 }
 
@@ -91,16 +47,9 @@ pub fn submission(base: &str, number: u32, role: Role) -> Submission {
 pub fn generation(base: &str, number: u32) -> GenerationRecord {
     let sent = submission(base, number, Role::Current);
     GenerationRecord {
-        uid: format!("uid-{}", sent.name),
-        sent,
-        stopped: false,
         reached: FurthestPhase::Running,
         sql_kind: Some("INSERT_INTO".to_owned()),
-        bounded: false,
-        offsets: None,
-        adopted: false,
-        secrets: BTreeMap::new(),
-        created_at: None,
+        ..GenerationRecord::submitted(sent, format!("uid-{}", Generation(number).name(base)))
     }
 }
 

@@ -4,12 +4,12 @@ mod apply;
 mod concurrent_readers;
 mod consumed_plans;
 mod crash;
+mod disk_hooks;
 mod fixtures;
 mod killed;
 mod local;
 mod lock;
 mod memory;
 mod schema;
-mod wrapped_disk;
 
 use super::*;

@@ -17,13 +17,16 @@ use floe::{
     plan::{self, Plan},
     resource::Generation,
     simulator::Simulator,
-    state::{Disk, Entry, Ledger, LedgerError, LedgerFuture, LocalLedger, LockHolder, Recorded, fake_disk::FakeDisk},
+    state::{
+        Disk, Entry, Ledger, LedgerError, LedgerFuture, LocalLedger, Recorded, RunLedger, fake_disk::FakeDisk,
+        hooked_disk::HookedDisk,
+    },
 };
 use tokio::sync::{Notify, watch};
 
 use super::{
     mutants::Mutant,
-    observer::{CrashObserver, ObservedDisk, RequestFate, deliver},
+    observer::{CrashObserver, ObservingHook, RequestFate, deliver},
 };
 use crate::test_project::{TestProject, empty_record, holder};
 
@@ -156,24 +159,9 @@ struct RecordingLedger<L> {
     acknowledged: Arc<Mutex<Arc<AcknowledgedRecord>>>,
 }
 
-impl<L: Ledger> Ledger for RecordingLedger<L> {
-    fn load(&self) -> LedgerFuture<'_, Result<Option<Recorded>, LedgerError>> {
-        self.ledger.load()
-    }
-    fn lock<'a>(&'a mut self, holder: &'a LockHolder, patience: Duration) -> LedgerFuture<'a, Result<(), LedgerError>> {
-        self.ledger.lock(holder, patience)
-    }
-    fn lock_holder(&self) -> LedgerFuture<'_, Result<Option<LockHolder>, LedgerError>> {
-        self.ledger.lock_holder()
-    }
-    fn interrupted_run(&self) -> LedgerFuture<'_, Result<Option<LockHolder>, LedgerError>> {
-        self.ledger.interrupted_run()
-    }
+impl<L: RunLedger> RunLedger for RecordingLedger<L> {
     fn begin<'a>(&'a mut self, recorded: &'a Recorded) -> LedgerFuture<'a, Result<(), LedgerError>> {
         self.ledger.begin(recorded)
-    }
-    fn compact_interrupted<'a>(&'a mut self, recorded: &'a Recorded) -> LedgerFuture<'a, Result<(), LedgerError>> {
-        self.ledger.compact_interrupted(recorded)
     }
     fn append<'a>(&'a mut self, entries: &'a [Entry]) -> LedgerFuture<'a, Result<(), LedgerError>> {
         Box::pin(async move {
@@ -294,7 +282,8 @@ impl MachineRun {
         project: &mut TestProject,
         transport: CrashingTransport,
     ) -> Result<MachineOutcome, Box<dyn std::error::Error>> {
-        let disk = ObservedDisk { disk: self.disk.clone(), observer: self.observer.clone(), mutant: self.mutant };
+        let hook = ObservingHook { observer: self.observer.clone(), mutant: self.mutant };
+        let disk = HookedDisk::new(self.disk.clone(), hook);
         let mut ledger = LocalLedger::on_disk(disk, STATE_PATH);
         ledger.lock(&holder(), Duration::ZERO).await?;
         let recorded = ledger.load().await?.unwrap_or_else(empty_record);

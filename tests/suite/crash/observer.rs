@@ -3,7 +3,6 @@
 
 use std::{
     io,
-    path::{Path, PathBuf},
     sync::{Arc, Mutex},
     time::Duration,
 };
@@ -14,6 +13,7 @@ use floe::{
     state::{
         Disk, DiskFile,
         fake_disk::{DiskFault, DiskOperation, FakeDisk, FakeFile},
+        hooked_disk::{DiskChange, DiskHook, Synced},
     },
 };
 use tokio::time::Instant;
@@ -235,95 +235,40 @@ fn push_if_distinct(disks: &mut DiskSnapshots, seed: u64, disk: FakeDisk) {
     }
 }
 
-/// A disk whose operations are observed, without the syncs that the mutant lacks.
+/// A hook that observes the operations of a disk, without the syncs that the mutant lacks.
 #[derive(Clone)]
-pub struct ObservedDisk {
-    /// The disk that does the work.
-    pub disk: FakeDisk,
+pub struct ObservingHook {
     /// The observer of the operations, if there is one.
     pub observer: Option<CrashObserver>,
     /// The mutant that uses the disk.
     pub mutant: Mutant,
 }
 
-/// A file on an observed disk.
-pub struct ObservedFile {
-    /// The file that is written to.
-    file: FakeFile,
-    /// The disk that holds the file.
-    disk: ObservedDisk,
-    /// True if syncs of the file are left out.
-    skips_sync: bool,
-}
-
-impl ObservedDisk {
-    /// Reports an operation to the observer, if there is one.
-    fn observe(&self, attempt: impl Fn(&FakeDisk)) {
+impl DiskHook<FakeDisk> for ObservingHook {
+    fn before_change(&self, disk: &FakeDisk, change: &DiskChange<'_, FakeFile>) {
         if let Some(observer) = &self.observer {
-            observer.observe_disk(&self.disk, attempt);
+            observer.observe_disk(disk, |fork| drop(attempt_on(fork, change)));
+        }
+    }
+
+    fn skips_sync(&self, _: &FakeDisk, synced: Synced<'_>) -> bool {
+        match synced {
+            Synced::File(path) => self.mutant.skips_syncs_of(path),
+            Synced::Folder(_) => self.mutant == Mutant::FolderNotSynced,
         }
     }
 }
 
-impl Disk for ObservedDisk {
-    type File = ObservedFile;
-    type Lock = <FakeDisk as Disk>::Lock;
-
-    fn read(&self, path: &Path) -> io::Result<Vec<u8>> {
-        self.disk.read(path)
-    }
-    fn read_link(&self, path: &Path) -> io::Result<Option<PathBuf>> {
-        self.disk.read_link(path)
-    }
-    fn is_folder(&self, path: &Path) -> bool {
-        self.disk.is_folder(path)
-    }
-    fn make_folder(&self, path: &Path) -> io::Result<()> {
-        self.observe(|fork| drop(fork.make_folder(path)));
-        self.disk.make_folder(path)
-    }
-    fn create_new(&self, path: &Path) -> io::Result<ObservedFile> {
-        self.observe(|fork| drop(fork.create_new(path)));
-        let skips_sync = self.mutant.skips_syncs_of(path);
-        Ok(ObservedFile { file: self.disk.create_new(path)?, disk: self.clone(), skips_sync })
-    }
-    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
-        self.observe(|fork| drop(fork.rename(from, to)));
-        self.disk.rename(from, to)
-    }
-    fn remove(&self, path: &Path) -> io::Result<()> {
-        self.observe(|fork| drop(fork.remove(path)));
-        self.disk.remove(path)
-    }
-    fn sync_folder(&self, path: &Path) -> io::Result<()> {
-        if self.mutant == Mutant::FolderNotSynced {
-            return Ok(());
-        }
-        self.observe(|fork| drop(fork.sync_folder(path)));
-        self.disk.sync_folder(path)
-    }
-    fn lock(&self, path: &Path, content: &[u8]) -> io::Result<Option<Self::Lock>> {
-        self.observe(|fork| drop(fork.lock(path, content)));
-        self.disk.lock(path, content)
-    }
-    fn is_locked(&self, path: &Path) -> io::Result<bool> {
-        self.disk.is_locked(path)
-    }
-}
-
-impl DiskFile for ObservedFile {
-    fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
-        self.disk.observe(|fork| drop(self.file.on_fork(fork).append(bytes)));
-        self.file.append(bytes)
-    }
-    fn sync(&mut self) -> io::Result<()> {
-        if self.skips_sync {
-            return Ok(());
-        }
-        self.disk.observe(|fork| drop(self.file.on_fork(fork).sync()));
-        self.file.sync()
-    }
-    fn is_still_at(&self, path: &Path) -> io::Result<bool> {
-        self.file.is_still_at(path)
+/// Makes a change on a fork of the disk that it is about to be made on.
+fn attempt_on(fork: &FakeDisk, change: &DiskChange<'_, FakeFile>) -> io::Result<()> {
+    match change {
+        DiskChange::MakeFolder(path) => fork.make_folder(path),
+        DiskChange::CreateNew(path) => fork.create_new(path).map(drop),
+        DiskChange::Rename(from, to) => fork.rename(from, to),
+        DiskChange::Remove(path) => fork.remove(path),
+        DiskChange::SyncFolder(path) => fork.sync_folder(path),
+        DiskChange::Lock(path, content) => fork.lock(path, content).map(drop),
+        DiskChange::Append(file, bytes) => file.on_fork(fork).append(bytes),
+        DiskChange::Sync(file) => file.on_fork(fork).sync(),
     }
 }

@@ -6,7 +6,7 @@ use std::process::Command;
 use floe::resource::Pool;
 
 use super::*;
-use crate::program_harness::single_line;
+use crate::{program_harness::single_line, test_project::pool};
 
 /// How long after the change a request may arrive that was sent before it, since the machine may be busy.
 const IN_FLIGHT_GRACE: Duration = Duration::from_millis(250);
@@ -46,14 +46,7 @@ async fn apply_while_state_is_removed(per_second: u32) -> (TestProject, Vec<Sent
     let statements: String = tables.collect();
     let mut project = TestProject::with_options(&[("statements/s.toml", statements.as_str())], options());
     project.environment = Some("test".to_owned());
-    let theirs = Pool {
-        display_name: "theirs".to_owned(),
-        cloud: "aws".to_owned(),
-        region: "us-east-1".to_owned(),
-        max_cfu: 10,
-        network: None,
-        prevent_destroy: false,
-    };
+    let theirs = Pool { max_cfu: 10, ..pool("theirs") };
     let theirs = project.cloud().create_pool(&theirs).await.unwrap();
     project.write("pools.toml", &format!("[pools.main]\nid = \"{}\"\n", theirs.id));
     let (code, sent, said) = apply_removing_state(&project, per_second, Some(SentRequest::is_mutation)).await;

@@ -4,6 +4,7 @@
 
 mod identity;
 mod one_opinion;
+mod summary;
 mod unknown_or_gone;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -14,8 +15,8 @@ use crate::{
     live::Live,
     manifest::tests::ProjectFixture,
     resource::{
-        EnvironmentIdentity, Generation, HashKey, Labels, LivePool, LiveStatement, Offsets, Phase, PoolDeclaration,
-        PoolPhase, Properties, Role, SecretHashes, Submission,
+        Generation, HashKey, LivePool, LiveStatement, Offsets, Phase, PoolDeclaration, SecretHashes, Submission,
+        tests::{identity, live_pool, live_statement, submission_of},
     },
     settle::Settlement,
     sql::StatementClass,
@@ -52,42 +53,11 @@ fn graph_of(statements: &str) -> Graph {
     graph::build(ProjectFixture::new(&format!("{HEAD}{statements}")).load()).unwrap()
 }
 
-/// Returns a live statement that matches what was sent.
-fn live(sent: &Submission, phase: Phase) -> LiveStatement {
-    LiveStatement {
-        name: sent.name.clone(),
-        uid: format!("uid-{}", sent.name),
-        resource_version: "1".to_owned(),
-        labels: Labels::new(),
-        created_at: None,
-        updated_at: None,
-        sql: sent.sql.as_str().to_owned(),
-        properties: Properties::new(),
-        pool: sent.pool.clone(),
-        principal: None,
-        stopped: false,
-        phase,
-        detail: Default::default(),
-        sql_kind: Some("KIND".to_owned()),
-        bounded: Some(false),
-        append_only: None,
-        scaling_state: None,
-        warnings: Vec::new(),
-        offsets: Offsets::default(),
-    }
-}
-
 impl DiffFixture {
     /// Returns a converged project with these statements.
     fn of(statements: &str) -> DiffFixture {
         let graph = graph_of(statements);
-        let identity = EnvironmentIdentity {
-            organization: "o".to_owned(),
-            environment: "env".to_owned(),
-            cloud: "aws".to_owned(),
-            region: "us-east-1".to_owned(),
-        };
-        let mut recorded = Recorded::new("lineage".to_owned(), identity, HashKey("key".to_owned()));
+        let mut recorded = Recorded::new("lineage".to_owned(), identity(), HashKey("key".to_owned()));
         let (mut live_statements, mut pools) = (BTreeMap::new(), BTreeMap::new());
         for (key, declared) in &graph.project.pools {
             let PoolDeclaration::Owned(pool) = &declared.spec else { continue };
@@ -95,56 +65,25 @@ impl DiffFixture {
             recorded
                 .pools
                 .insert(key.clone(), PoolRecord { id: id.clone(), declared: pool.clone(), is_deleted: false });
-            let found = LivePool {
-                id: id.clone(),
-                display_name: pool.display_name.clone(),
-                cloud: pool.cloud.clone(),
-                region: pool.region.clone(),
-                max_cfu: pool.max_cfu,
-                network: None,
-                phase: PoolPhase::Provisioned,
-                current_cfu: 0,
-                created_at: None,
-            };
-            pools.insert(id, found);
+            pools.insert(id.clone(), live_pool(&id, pool));
         }
         for (key, declared) in &graph.project.statements {
             let is_definition = declared.analysis.kind.class() == StatementClass::Definition;
-            let sent = Submission {
-                name: declared.spec.name.clone(),
-                generation: Generation::FIRST,
-                role: Role::Current,
-                sql: declared.spec.sql.clone(),
-                properties: declared.spec.properties.clone(),
-                added_properties: Properties::new(),
-                pool: declared.spec.pool.as_ref().map(|key| format!("lfcp-{key}")),
-                principal: declared.spec.principal.clone(),
-            };
+            let sent = submission_of(&declared.spec);
             let phase = if is_definition { Phase::Completed } else { Phase::Running };
             let reached = if is_definition { FurthestPhase::Completed } else { FurthestPhase::Running };
-            live_statements.insert(sent.name.clone(), live(&sent, phase));
+            live_statements.insert(sent.name.clone(), live_statement(&sent, phase));
+            let uid = format!("uid-{}", sent.name);
             let current = GenerationRecord {
-                uid: format!("uid-{}", sent.name),
-                sent,
-                stopped: false,
                 reached,
                 sql_kind: Some("KIND".to_owned()),
-                bounded: false,
-                offsets: None,
-                adopted: false,
-                secrets: BTreeMap::new(),
-                created_at: None,
+                ..GenerationRecord::submitted(sent, uid)
             };
             let record = StatementRecord {
-                declared: declared.spec.clone(),
                 dependencies: graph.dependencies(&Address::statement(key)).cloned().collect(),
                 current: Some(Box::new(current)),
-                successor: None,
-                undo: None,
-                retired: Vec::new(),
                 last_generation: Generation::FIRST,
-                undo_count: 0,
-                last_offsets: None,
+                ..StatementRecord::new(declared.spec.clone())
             };
             recorded.statements.insert(key.clone(), Box::new(record));
         }
@@ -236,12 +175,7 @@ impl DiffFixture {
 
     /// Returns one line per change, or one per lookup if facts are missing.
     fn summary(&self) -> String {
-        match self.outcome() {
-            DiffOutcome::Complete(diff) => summary(&diff),
-            DiffOutcome::Incomplete(lookups) => {
-                lookups.statements.iter().map(|name| format!("looks up {name}")).collect::<Vec<_>>().join("\n")
-            }
-        }
+        summary::of_outcome(&self.outcome())
     }
 }
 
@@ -251,27 +185,6 @@ fn complete(outcome: DiffOutcome) -> Diff {
         DiffOutcome::Complete(diff) => diff,
         DiffOutcome::Incomplete(lookups) => panic!("missing: {lookups:?}"),
     }
-}
-
-/// Returns one line per change.
-fn summary(diff: &Diff) -> String {
-    let line = |(address, change): (&Address, &Change)| {
-        let action = match &change.action {
-            Action::Blocked { by } => format!("BLOCKED {by:?}"),
-            Action::Replace { strategy, from, to, .. } => {
-                format!("Replace {strategy:?} {} -> {to}", from.map_or("-".to_owned(), |from| from.to_string()))
-            }
-            Action::Create { generation, name, .. } => format!("Create {name} {generation}"),
-            other => format!("{other:?}"),
-        };
-        let reason = |reason: &Reason| match reason {
-            Reason::SqlChanged { .. } => "SqlChanged".to_owned(),
-            other => format!("{other:?}"),
-        };
-        let reasons: Vec<_> = change.reasons.iter().map(reason).collect();
-        format!("{} {action} [{}] {:?}", address.key, reasons.join(", "), change.notes)
-    };
-    diff.changes.iter().map(line).collect::<Vec<_>>().join("\n")
 }
 
 /// Returns a converged project with a table and a job.
@@ -293,64 +206,73 @@ fn unchanged_objects_are_only_counted() {
 #[test]
 fn absence_is_looked_up_before_it_is_acted_on() {
     let new = converged().desired(&copy("[statements.new]\nsql = \"INSERT INTO x SELECT 1\"\n"));
-    assert_eq!(new.summary(), "looks up new");
-    assert_eq!(new.gone("new").summary(), "new Create new g1 [] []");
-    assert_eq!(converged().unlisted("copy").summary(), "looks up copy");
-    assert_eq!(converged().desired(TABLE).unlisted("copy").summary(), "looks up copy");
+    insta::assert_snapshot!(new.summary(), @"looks up new");
+    insta::assert_snapshot!(new.gone("new").summary(), @"new: Create new g1");
+    insta::assert_snapshot!(converged().unlisted("copy").summary(), @"looks up copy");
+    insta::assert_snapshot!(converged().desired(TABLE).unlisted("copy").summary(), @"looks up copy");
 }
 
 #[test]
 fn a_statement_of_unknown_presence_is_blocked() {
-    let blocked = "copy BLOCKED [PresenceUnknown { why: \"403\" }] [] []";
-    assert_eq!(converged().unknown("copy").summary(), blocked);
-    assert_eq!(converged().desired(TABLE).unknown("copy").summary(), blocked);
+    insta::assert_snapshot!(
+        converged().unknown("copy").summary(),
+        @r#"copy: BLOCKED by PresenceUnknown { why: "403" } | unhealthy"#
+    );
+    insta::assert_snapshot!(
+        converged().desired(TABLE).unknown("copy").summary(),
+        @r#"copy: BLOCKED by PresenceUnknown { why: "403" } | unhealthy"#
+    );
     let with_new = copy("[statements.new]\nsql = \"INSERT INTO x SELECT 1\"\n");
-    assert_eq!(
+    insta::assert_snapshot!(
         converged().desired(&with_new).unknown("new").summary(),
-        "new BLOCKED [PresenceUnknown { why: \"403\" }] [] []"
+        @r#"new: BLOCKED by PresenceUnknown { why: "403" }"#
     );
     // A completed definition is in force even if its statement cannot be read.
-    assert_eq!(converged().unknown("orders").summary(), "");
+    insta::assert_snapshot!(converged().unknown("orders").summary(), @"no changes");
 }
 
 #[test]
 fn cosmetic_sql_changes_are_only_recorded() {
     let cosmetic = copy("").replace("INSERT INTO target SELECT", "insert  into target -- so\\n select");
-    assert_eq!(converged().desired(&cosmetic).summary(), "copy RecordSettings [] [CosmeticSqlChange]");
+    insta::assert_snapshot!(converged().desired(&cosmetic).summary(), @"copy: RecordSettings | note CosmeticSqlChange");
 }
 
 #[test]
 fn changed_settings_are_only_recorded() {
     let settings = copy("timeout = \"1h\"\nprevent_destroy = true\n");
-    assert_eq!(converged().desired(&settings).summary(), "copy RecordSettings [] []");
+    insta::assert_snapshot!(converged().desired(&settings).summary(), @"copy: RecordSettings");
 }
 
 #[test]
 fn a_replacement_needs_a_policy_or_a_consent() {
     let changed = |more: &str| converged().desired(&copy(more).replace("SELECT id FROM", "SELECT id + 1 FROM"));
-    let replaced = "copy Replace Restart g1 -> g2 [SqlChanged] [OutputRepeated { keyed: None }]";
     // People keep this token in their repositories, so it stays the same from version to version.
     let accept = "restart:ebdc49";
-    assert_eq!(
+    insta::assert_snapshot!(
         changed("").summary(),
-        format!(
-            "copy BLOCKED [LosesOffsets {{ stateful_construct: None, accept: {accept:?} }}] [SqlChanged] [OutputRepeated {{ keyed: None }}]"
-        )
+        @r#"copy: BLOCKED by LosesOffsets { stateful_construct: None, accept: "restart:ebdc49" } | because SqlChanged | note OutputRepeated { keyed: None }"#
     );
-    assert_eq!(changed(&format!("accept = {accept:?}\n")).summary(), replaced);
-    assert_eq!(changed("evolve = \"restart\"\n").summary(), replaced);
-    assert_eq!(
+    insta::assert_snapshot!(
+        changed(&format!("accept = {accept:?}\n")).summary(),
+        @"copy: Replace Restart g1 -> g2 | because SqlChanged | note OutputRepeated { keyed: None }"
+    );
+    insta::assert_snapshot!(
+        changed("evolve = \"restart\"\n").summary(),
+        @"copy: Replace Restart g1 -> g2 | because SqlChanged | note OutputRepeated { keyed: None }"
+    );
+    insta::assert_snapshot!(
         changed("evolve = \"manual\"\n").summary(),
-        format!(
-            "copy BLOCKED [EvolveIsManual {{ accept: {accept:?} }}] [SqlChanged] [OutputRepeated {{ keyed: None }}]"
-        )
+        @r#"copy: BLOCKED by EvolveIsManual { accept: "restart:ebdc49" } | because SqlChanged | note OutputRepeated { keyed: None }"#
     );
-    assert_eq!(
+    insta::assert_snapshot!(
         changed("evolve = \"restart\"\nprevent_destroy = true\n").summary(),
-        "copy BLOCKED [PreventDestroy] [SqlChanged] []"
+        @"copy: BLOCKED by PreventDestroy | because SqlChanged"
     );
     let requested = changed("").with_options(|request| request.replace.extend([Address::statement("copy")]));
-    assert!(requested.summary().starts_with("copy Replace Restart g1 -> g2 [SqlChanged, ReplaceRequested]"));
+    insta::assert_snapshot!(
+        requested.summary(),
+        @"copy: Replace Restart g1 -> g2 | because SqlChanged, ReplaceRequested | note OutputRepeated { keyed: None }"
+    );
 }
 
 #[test]
@@ -360,7 +282,10 @@ fn a_new_generation_counts_on_from_the_highest_number_in_use() {
     let mut foreign = fixture.statements["copy"].clone();
     (foreign.name, foreign.phase) = ("copy-g7".to_owned(), Phase::Completed);
     fixture.statements.insert("copy-g7".to_owned(), foreign);
-    assert!(fixture.summary().starts_with("copy Replace Restart g1 -> g8"), "{}", fixture.summary());
+    insta::assert_snapshot!(
+        fixture.summary(),
+        @"copy: Replace Restart g1 -> g8 | because SqlChanged | note OutputRepeated { keyed: None }"
+    );
 }
 
 #[test]
@@ -368,89 +293,120 @@ fn a_stopped_job_keeps_its_changes_for_the_next_start() {
     let stopped = |more: &str| copy(&format!("stopped = true\n{more}"));
     let stopped_copy = || converged().stopped("copy").current("copy", |current| current.stopped = true);
     let due = stopped("principal = \"sa-1\"\n").replace("SELECT id FROM", "SELECT id + 1 FROM");
-    assert_eq!(
+    insta::assert_snapshot!(
         stopped_copy().desired(&due).summary(),
-        "copy RecordSettings [] [DueAtNextStart { fields: [\"sql\", \"principal\"] }]"
+        @r#"copy: RecordSettings | note DueAtNextStart { fields: ["sql", "principal"] } | unhealthy"#
     );
     let mut recorded = stopped_copy();
     recorded.recorded.statements.get_mut("copy").unwrap().declared.stopped = true;
-    assert_eq!(
+    insta::assert_snapshot!(
         recorded.desired(&copy("principal = \"sa-1\"\n")).summary(),
-        "copy Resume { placement: PlacementChange { pool: false, principal: true }, records: Declared } [StoppedChanged { to: false }, PrincipalChanged { before: None, after: \"sa-1\" }] []"
+        @r#"copy: Resume, sends principal, records Declared | because StoppedChanged { to: false }, PrincipalChanged { before: None, after: "sa-1" }"#
     );
 }
 
 #[test]
 fn a_job_stopped_by_an_interrupted_run_resumes_even_while_a_change_is_blocked() {
     let fixture = converged().stopped("copy").current("copy", |current| current.stopped = true);
-    assert_eq!(
+    insta::assert_snapshot!(
         fixture.summary(),
-        "copy Resume { placement: PlacementChange { pool: false, principal: false }, records: Declared } [StoppedByInterruptedRun] []"
+        @"copy: Resume, sends no placement, records Declared | because StoppedByInterruptedRun | unhealthy"
     );
     let changed = fixture.desired(&copy("").replace("SELECT id FROM", "SELECT id + 1 FROM"));
-    assert_eq!(
+    insta::assert_snapshot!(
         changed.summary(),
-        "copy Resume { placement: PlacementChange { pool: false, principal: false }, records: Unchanged } [StoppedByInterruptedRun] [ChangesLeftForNextPlan { fields: [\"sql\"] }]"
+        @r#"copy: Resume, sends no placement, records Unchanged | because StoppedByInterruptedRun | note ChangesLeftForNextPlan { fields: ["sql"] } | unhealthy"#
     );
 }
 
 #[test]
 fn transient_phases_decide_nothing() {
-    let other = Phase::Other("NEW".into());
-    for phase in [Phase::Stopping, Phase::Failing, Phase::Deleting, Phase::Stopped, Phase::Pending, other] {
-        let fixture = converged().phase("copy", phase.clone());
-        let waits = |then: &str, note: &str| format!("copy Await {{ phase: {phase:?}, then: {then} }} [] [{note}]");
-        let undecided = waits("PlanAgain", &format!("InMotion {{ phase: {phase:?} }}"));
-        // It is about to run, or may be.
-        let starts = matches!(phase, Phase::Stopped | Phase::Pending | Phase::Other(_));
-        let awaited = if starts { waits("RecordDeclared", "") } else { undecided.clone() };
-        assert_eq!(fixture.summary(), awaited);
-        let changed = fixture.desired(&copy("evolve = \"restart\"\n").replace("SELECT id FROM", "SELECT id + 1 FROM"));
-        assert_eq!(changed.summary(), undecided);
-        let requested = converged().phase("copy", phase.clone()).with_options(|request| {
-            request.replace.extend([Address::statement("copy")]);
-        });
-        assert_eq!(requested.summary(), undecided);
-    }
+    let in_each_phase = |change: fn(DiffFixture) -> DiffFixture| {
+        let other = Phase::Other("NEW".into());
+        let phases = [Phase::Stopping, Phase::Failing, Phase::Deleting, Phase::Stopped, Phase::Pending, other];
+        phases.map(|phase| change(converged().phase("copy", phase)).summary()).join("\n")
+    };
+    // A job that is about to run, or may be, is only awaited.
+    insta::assert_snapshot!(in_each_phase(|fixture| fixture), @r#"
+    copy: Await Stopping, then PlanAgain | note InMotion { phase: Stopping }
+    copy: Await Failing, then PlanAgain | note InMotion { phase: Failing } | unhealthy
+    copy: Await Deleting, then PlanAgain | note InMotion { phase: Deleting }
+    copy: Await Stopped, then RecordDeclared
+    copy: Await Pending, then RecordDeclared
+    copy: Await Other("NEW"), then RecordDeclared
+    "#);
+    let changed = in_each_phase(|fixture| {
+        fixture.desired(&copy("evolve = \"restart\"\n").replace("SELECT id FROM", "SELECT id + 1 FROM"))
+    });
+    insta::assert_snapshot!(changed, @r#"
+    copy: Await Stopping, then PlanAgain | note InMotion { phase: Stopping }
+    copy: Await Failing, then PlanAgain | note InMotion { phase: Failing } | unhealthy
+    copy: Await Deleting, then PlanAgain | note InMotion { phase: Deleting }
+    copy: Await Stopped, then PlanAgain | note InMotion { phase: Stopped }
+    copy: Await Pending, then PlanAgain | note InMotion { phase: Pending }
+    copy: Await Other("NEW"), then PlanAgain | note InMotion { phase: Other("NEW") }
+    "#);
+    let requested =
+        in_each_phase(|fixture| fixture.with_options(|request| request.replace.extend([Address::statement("copy")])));
+    assert_eq!(requested, changed);
 }
 
 #[test]
 fn a_statement_that_never_ran_is_submitted_anew() {
     let never_ran =
         |phase| converged().phase("copy", phase).current("copy", |current| current.reached = FurthestPhase::Submitted);
-    assert_eq!(never_ran(Phase::Failed).summary(), "copy Replace NeverRan g1 -> g2 [NeverRan { detail: \"\" }] []");
-    assert_eq!(never_ran(Phase::Pending).summary(), "copy Await { phase: Pending, then: RecordDeclared } [] []");
+    insta::assert_snapshot!(
+        never_ran(Phase::Failed).summary(),
+        @r#"copy: Replace NeverRan g1 -> g2 | because NeverRan { detail: "" } | unhealthy"#
+    );
+    insta::assert_snapshot!(never_ran(Phase::Pending).summary(), @"copy: Await Pending, then RecordDeclared");
     let changed = never_ran(Phase::Pending).desired(&copy("").replace("SELECT id FROM", "SELECT id + 1 FROM"));
-    assert!(changed.summary().starts_with("copy Replace NeverRan g1 -> g2"));
+    insta::assert_snapshot!(
+        changed.summary(),
+        @r#"copy: Replace NeverRan g1 -> g2 | because NeverRan { detail: "" }, SqlChanged"#
+    );
     let table = converged()
         .phase("orders", Phase::Failed)
         .current("orders", |current| current.reached = FurthestPhase::Submitted);
-    assert!(table.summary().starts_with("orders Replace NeverRan g1 -> g2"));
+    insta::assert_snapshot!(
+        table.summary(),
+        @r#"orders: Replace NeverRan g1 -> g2 | because NeverRan { detail: "" } | unhealthy"#
+    );
 }
 
 #[test]
 fn a_failed_job_is_reported_resumed_or_blocked() {
     let failed = || converged().phase("copy", Phase::Failed);
-    assert_eq!(failed().summary(), "copy Inform [] [Failed { detail: \"\", since: None }]");
-    assert_eq!(
+    insta::assert_snapshot!(
+        failed().summary(),
+        @r#"copy: Inform | note Failed { detail: "", since: None } | unhealthy"#
+    );
+    insta::assert_snapshot!(
         failed().desired(&copy("on_failed = \"resume\"\n")).summary(),
-        "copy Resume { placement: PlacementChange { pool: false, principal: false }, records: Declared } [Failed { detail: \"\" }] []"
+        @r#"copy: Resume, sends no placement, records Declared | because Failed { detail: "" } | unhealthy"#
     );
     let changed = failed().desired(&copy("").replace("SELECT id FROM", "SELECT id + 1 FROM"));
-    assert!(changed.summary().starts_with("copy BLOCKED [FailedPredecessor"));
+    insta::assert_snapshot!(
+        changed.summary(),
+        @r#"copy: BLOCKED by FailedPredecessor { detail: "", accept: "restart:ebdc49" } | because SqlChanged | note OutputRepeated { keyed: None } | unhealthy"#
+    );
     let moved = copy("principal = \"sa-1\"\n");
-    let due = "DueAtNextStart { fields: [\"principal\"] }";
-    let summary = failed().desired(&moved).summary();
-    assert_eq!(summary, format!("copy RecordSettings [] [Failed {{ detail: \"\", since: None }}, {due}]"));
+    insta::assert_snapshot!(
+        failed().desired(&moved).summary(),
+        @r#"copy: RecordSettings | note Failed { detail: "", since: None }, DueAtNextStart { fields: ["principal"] } | unhealthy"#
+    );
     let ended = converged().phase("copy", Phase::Completed).desired(&moved);
-    assert_eq!(ended.summary(), format!("copy RecordSettings [] [CompletedUnexpectedly, {due}]"));
+    insta::assert_snapshot!(
+        ended.summary(),
+        @r#"copy: RecordSettings | note CompletedUnexpectedly, DueAtNextStart { fields: ["principal"] } | unhealthy"#
+    );
 }
 
 #[test]
 fn a_completed_unbounded_job_is_reported_and_a_bounded_one_is_not() {
     let ended = converged().phase("copy", Phase::Completed);
-    assert_eq!(ended.summary(), "copy Inform [] [CompletedUnexpectedly]");
-    assert_eq!(ended.live("copy", |live| live.bounded = Some(true)).summary(), "");
+    insta::assert_snapshot!(ended.summary(), @"copy: Inform | note CompletedUnexpectedly | unhealthy");
+    insta::assert_snapshot!(ended.live("copy", |live| live.bounded = Some(true)).summary(), @"no changes");
 }
 
 #[test]
@@ -459,17 +415,24 @@ fn a_purged_bounded_job_needs_no_change() {
         let gone = DiffFixture::of(statements).gone("copy");
         gone.current("copy", |it| (it.reached, it.bounded) = (FurthestPhase::Completed, bounded)).summary()
     };
-    assert_eq!(done(true, &copy("")), "");
+    insta::assert_snapshot!(done(true, &copy("")), @"no changes");
     let hinted = |mode: &str| {
         copy("").replace("FROM orders", &format!("FROM orders /*+ OPTIONS('scan.bounded.mode' = '{mode}') */"))
     };
-    assert_eq!(done(false, &hinted("latest-offset")), "");
-    assert_eq!(done(false, &copy("properties = { \"sql.tables.scan.bounded.mode\" = \"latest-offset\" }\n")), "");
+    insta::assert_snapshot!(done(false, &hinted("latest-offset")), @"no changes");
+    insta::assert_snapshot!(
+        done(false, &copy("properties = { \"sql.tables.scan.bounded.mode\" = \"latest-offset\" }\n")),
+        @"no changes"
+    );
     let unbounded = copy("properties = { \"sql.tables.scan.bounded.mode\" = \"unbounded\" }\n");
     let noted = copy("").replace("FROM orders", "FROM orders /* scan.bounded */");
-    for endless in [copy(""), hinted("unbounded"), unbounded, noted] {
-        assert!(done(false, &endless).starts_with("copy BLOCKED [GoneWithoutOffsets"), "{endless}");
-    }
+    let endless = [copy(""), hinted("unbounded"), unbounded, noted];
+    insta::assert_snapshot!(endless.map(|statements| done(false, &statements)).join("\n"), @r#"
+    copy: BLOCKED by GoneWithoutOffsets { accept: "restart:8fc300" } | because Gone | unhealthy
+    copy: BLOCKED by GoneWithoutOffsets { accept: "restart:2f2e52" } | because Gone | unhealthy
+    copy: BLOCKED by GoneWithoutOffsets { accept: "restart:e8a84a" } | because Gone | unhealthy
+    copy: BLOCKED by GoneWithoutOffsets { accept: "restart:8fc300" } | because Gone | unhealthy
+    "#);
 }
 
 #[test]
@@ -487,38 +450,67 @@ fn a_gone_job_starts_at_its_offsets_only_if_stateless_with_known_tables() {
             .current("copy", |current| (current.stopped, current.offsets) = (true, Some(offsets)))
     };
     let gone = |topics: &[&str]| gone_of(&statements, topics);
-    let assert_blocked = |statements: &str, topic: &str, block: &str| {
-        let summary = gone_of(statements, &[topic]).summary();
-        assert!(summary.starts_with(&format!("copy BLOCKED [{block}")), "{summary}");
-    };
     let stopped_outside = gone(&["orders"]).current("copy", |current| current.stopped = false);
-    assert!(stopped_outside.summary().starts_with("copy BLOCKED [GoneWithoutOffsets"), "{}", stopped_outside.summary());
-    assert!(stopped_outside.summary().contains("GoneWithUncertainOffsets"), "{}", stopped_outside.summary());
-    assert!(gone(&["orders"]).summary().starts_with("copy Replace FromOffsets - -> g2 [Gone]"));
-    assert!(gone(&["a", "b"]).summary().starts_with("copy BLOCKED [GoneWithSeveralSources"));
-    assert!(converged().gone("copy").summary().starts_with("copy BLOCKED [GoneWithoutOffsets"));
+    insta::assert_snapshot!(
+        stopped_outside.summary(),
+        @r#"copy: BLOCKED by GoneWithoutOffsets { accept: "restart:8fc300" } | because Gone | note GoneWithUncertainOffsets { topics: {"orders": "partition:0,offset:7"} } | unhealthy"#
+    );
+    insta::assert_snapshot!(
+        gone(&["orders"]).summary(),
+        @r#"copy: Replace FromOffsets -> g2 | because Gone | note StartsAtOffsets { offsets: "partition:0,offset:7" }"#
+    );
+    insta::assert_snapshot!(
+        gone(&["a", "b"]).summary(),
+        @r#"copy: BLOCKED by GoneWithSeveralSources { hints: {"a": "partition:0,offset:7", "b": "partition:0,offset:7"}, accept: "restart:8fc300" } | because Gone | note OutputRepeated { keyed: Some(false) }"#
+    );
+    insta::assert_snapshot!(
+        converged().gone("copy").summary(),
+        @r#"copy: BLOCKED by GoneWithoutOffsets { accept: "restart:8fc300" } | because Gone | unhealthy"#
+    );
     let stateful = statements.replace("SELECT id FROM orders", "SELECT COUNT(*) FROM orders GROUP BY id");
-    assert_blocked(&stateful, "orders", "GoneWithoutOffsets");
+    insta::assert_snapshot!(
+        gone_of(&stateful, &["orders"]).summary(),
+        @r#"copy: BLOCKED by GoneWithoutOffsets { accept: "restart:9989ff" } | because Gone | note OutputRepeated { keyed: Some(false) }"#
+    );
     // An upsert keeps the last row of each key. A table that appends keeps every row.
     let keyed = statements.replace("orders (id INT)", "orders (id INT, PRIMARY KEY (id) NOT ENFORCED)");
-    assert_blocked(&keyed, "orders", "GoneWithoutOffsets");
+    insta::assert_snapshot!(
+        gone_of(&keyed, &["orders"]).summary(),
+        @r#"copy: BLOCKED by GoneWithoutOffsets { accept: "restart:8fc300" } | because Gone | note OutputRepeated { keyed: Some(false) }"#
+    );
     let appended = keyed.replace("NOT ENFORCED)", "NOT ENFORCED) WITH ('changelog.mode' = 'append')");
-    assert!(gone_of(&appended, &["orders"]).summary().starts_with("copy Replace FromOffsets"));
+    insta::assert_snapshot!(
+        gone_of(&appended, &["orders"]).summary(),
+        @r#"copy: Replace FromOffsets -> g2 | because Gone | note StartsAtOffsets { offsets: "partition:0,offset:7" }"#
+    );
     // Only the service knows whether the rows of a table outside the project change, and whether it has a key.
-    let hints = "hints: {\"theirs\": \"partition:0,offset:7\"}";
     let theirs = statements.replace("FROM orders", "FROM theirs");
-    assert_blocked(&theirs, "theirs", &format!("GoneWithUnknownSource {{ source: \"theirs\", {hints}"));
-    let hints = "hints: {\"orders\": \"partition:0,offset:7\"}";
-    assert_blocked(&copy(""), "orders", &format!("GoneWithUnknownSink {{ sink: \"target\", {hints}"));
+    insta::assert_snapshot!(
+        gone_of(&theirs, &["theirs"]).summary(),
+        @r#"copy: BLOCKED by GoneWithUnknownSource { source: "theirs", hints: {"theirs": "partition:0,offset:7"}, accept: "restart:a2cb9a" } | because Gone | note OutputRepeated { keyed: Some(false) }"#
+    );
+    insta::assert_snapshot!(
+        gone_of(&copy(""), &["orders"]).summary(),
+        @r#"copy: BLOCKED by GoneWithUnknownSink { sink: "target", hints: {"orders": "partition:0,offset:7"}, accept: "restart:8fc300" } | because Gone | note OutputRepeated { keyed: None }"#
+    );
     // An option of the table takes precedence over properties, and a hint over the option.
     let starts = statements.replace("orders (id INT)", "orders (id INT) WITH ('scan.startup.mode' = 'latest-offset')");
-    assert_blocked(&starts, "orders", &format!("GoneWithStartupOption {{ source: \"orders\", {hints}"));
+    insta::assert_snapshot!(
+        gone_of(&starts, &["orders"]).summary(),
+        @r#"copy: BLOCKED by GoneWithStartupOption { source: "orders", hints: {"orders": "partition:0,offset:7"}, accept: "restart:8fc300" } | because Gone | note OutputRepeated { keyed: Some(false) }"#
+    );
     let altered = format!(
         "{statements}[statements.later]\nsql = \"ALTER TABLE orders SET ('scan.startup.mode' = 'latest-offset')\"\n"
     );
-    assert_blocked(&altered, "orders", "GoneWithStartupOption");
+    insta::assert_snapshot!(
+        gone_of(&altered, &["orders"]).summary(),
+        @r#"copy: BLOCKED by GoneWithStartupOption { source: "orders", hints: {"orders": "partition:0,offset:7"}, accept: "restart:8fc300" } | because Gone | note OutputRepeated { keyed: Some(false) }"#
+    );
     let from_sources = converged().gone("copy").desired(&copy("evolve = \"restart\"\n"));
-    assert!(from_sources.summary().starts_with("copy Replace FromSources - -> g2 [Gone]"));
+    insta::assert_snapshot!(
+        from_sources.summary(),
+        @"copy: Replace FromSources -> g2 | because Gone | note OutputRepeated { keyed: None } | unhealthy"
+    );
 }
 
 #[test]
@@ -532,29 +524,31 @@ fn a_recreated_job_notes_that_its_output_is_repeated() {
         fixture.recorded.tombstones.insert(key.to_owned(), Tombstone { name, last_generation, undo_count: 0, offsets });
         fixture.summary()
     };
-    let topics = "PreviouslyRemoved { topics: {\"orders\": \"partition:0,offset:7\"} }";
-    assert_eq!(
+    insta::assert_snapshot!(
         with_tombstone(&copy(""), "copy", Some("partition:0,offset:7")),
-        format!("copy Create copy-g2 g2 [] [{topics}, OutputRepeated {{ keyed: None }}]")
+        @r#"copy: Create copy-g2 g2 | note PreviouslyRemoved { topics: {"orders": "partition:0,offset:7"} }, OutputRepeated { keyed: None }"#
     );
     let hinted = copy("").replace("FROM orders", "FROM orders /*+ OPTIONS('scan.startup.mode' = 'latest-offset') */");
-    assert_eq!(
+    insta::assert_snapshot!(
         with_tombstone(&hinted, "copy", None),
-        "copy Create copy-g2 g2 [] [PreviouslyRemoved { topics: {} }, StartsWhereSqlSays]"
+        @"copy: Create copy-g2 g2 | note PreviouslyRemoved { topics: {} }, StartsWhereSqlSays"
     );
     // A definition writes no rows.
-    assert_eq!(with_tombstone(&copy(""), "orders", None), "orders Create orders-g2 g2 [] []");
+    insta::assert_snapshot!(with_tombstone(&copy(""), "orders", None), @"orders: Create orders-g2 g2");
 }
 
 #[test]
 fn a_create_table_as_is_never_replaced() {
     let ctas = "[statements.t]\nsql = \"CREATE TABLE t AS SELECT 1 AS x\"\nevolve = \"restart\"\n";
     let changed = DiffFixture::of(ctas).desired(&ctas.replace("SELECT 1", "SELECT 2"));
-    assert_eq!(changed.summary(), "t BLOCKED [CannotReplaceCreateTableAs] [SqlChanged] []");
-    assert_eq!(DiffFixture::of(ctas).gone("t").summary(), "t BLOCKED [CannotReplaceCreateTableAs] [Gone] []");
-    assert_eq!(
+    insta::assert_snapshot!(changed.summary(), @"t: BLOCKED by CannotReplaceCreateTableAs | because SqlChanged");
+    insta::assert_snapshot!(
+        DiffFixture::of(ctas).gone("t").summary(),
+        @"t: BLOCKED by CannotReplaceCreateTableAs | because Gone | unhealthy"
+    );
+    insta::assert_snapshot!(
         DiffFixture::of(ctas).desired(&format!("{ctas}stopped = true\n")).summary(),
-        "t Stop [StoppedChanged { to: true }] []"
+        @"t: Stop | because StoppedChanged { to: true }"
     );
 }
 
@@ -564,17 +558,20 @@ fn a_definition_is_redefined_only_by_its_undo() {
         |more: &str, columns: &str| format!("[statements.orders]\nsql = \"CREATE TABLE orders ({columns})\"\n{more}");
     let undo = "undo = \"DROP TABLE orders\"\n";
     let changed = DiffFixture::of(&table("", "id INT")).desired(&table("", "id BIGINT"));
-    assert_eq!(changed.summary(), "orders BLOCKED [NoUndo] [SqlChanged] []");
+    insta::assert_snapshot!(changed.summary(), @"orders: BLOCKED by NoUndo | because SqlChanged");
     let with_undo = DiffFixture::of(&table(undo, "id INT")).desired(&table(undo, "id BIGINT"));
-    assert!(with_undo.summary().starts_with("orders BLOCKED [DataLoss"));
+    insta::assert_snapshot!(
+        with_undo.summary(),
+        @r#"orders: BLOCKED by DataLoss { undo: Template("DROP TABLE orders") } | because SqlChanged"#
+    );
     let consented = with_undo.with_options(|request| request.allow_data_loss = true);
-    assert_eq!(consented.summary(), "orders Replace Redefine g1 -> g2 [SqlChanged] []");
+    insta::assert_snapshot!(consented.summary(), @"orders: Replace Redefine g1 -> g2 | because SqlChanged");
     let lenient = |columns: &str| table("", columns).replace("CREATE TABLE", "CREATE TABLE IF NOT EXISTS");
     let lenient = DiffFixture::of(&lenient("id INT")).desired(&lenient("id BIGINT"));
-    assert_eq!(lenient.summary(), "orders BLOCKED [IfNotExists] [SqlChanged] []");
+    insta::assert_snapshot!(lenient.summary(), @"orders: BLOCKED by IfNotExists | because SqlChanged");
     // The pool and the principal of a completed definition no longer matter.
     let moved = DiffFixture::of(&table("", "id INT")).desired(&table("principal = \"sa-9\"\n", "id INT"));
-    assert_eq!(moved.summary(), "orders RecordSettings [] []");
+    insta::assert_snapshot!(moved.summary(), @"orders: RecordSettings");
 }
 
 #[test]
@@ -585,13 +582,15 @@ fn a_harmless_undo_needs_no_consent_but_is_blocked_by_readers() {
     let reader = "[statements.r]\nsql = \"INSERT INTO target SELECT x FROM v\"\n";
     let other = "[statements.o]\nsql = \"CREATE TABLE o (id INT)\"\n";
     let fixture = || DiffFixture::of(&format!("{}{other}", view(reader)));
-    assert!(
-        fixture().desired(other).summary().contains("v Delete { undo: Some"),
-        "{}",
-        fixture().desired(other).summary()
-    );
+    insta::assert_snapshot!(fixture().desired(other).summary(), @r#"
+    r: Delete | because NotDeclared
+    v: Delete, undo "DROP VIEW v" | because NotDeclared
+    "#);
     let kept = fixture().desired(&format!("{}{other}", reader));
-    assert!(kept.summary().contains("v BLOCKED [ObjectsInUse { by: [\"statements.r\"] }]"), "{}", kept.summary());
+    insta::assert_snapshot!(kept.summary(), @r#"
+    r: RecordSettings
+    v: BLOCKED by ObjectsInUse { by: ["statements.r"] } | because NotDeclared
+    "#);
 }
 
 #[test]
@@ -602,9 +601,9 @@ fn targets_include_dependencies_and_excludes_include_dependents() {
     };
     let of = |address: &str| BTreeSet::from([address.parse::<Address>().unwrap()]);
     let target = fixture().with_options(|request| request.targets = of("statements.orders"));
-    assert_eq!(target.summary(), "orders Create orders g1 [] []");
+    insta::assert_snapshot!(target.summary(), @"orders: Create orders g1");
     let exclude = fixture().with_options(|request| request.excludes = of("statements.orders"));
-    assert_eq!(exclude.summary(), "");
+    insta::assert_snapshot!(exclude.summary(), @"no changes");
     let both = fixture().with_options(|request| request.targets = of("statements.copy"));
     assert_eq!(both.diff().changes.len(), 2);
 }
@@ -639,7 +638,10 @@ fn a_pool_reported_gone_while_our_job_runs_on_it_is_blocked() {
 fn an_unrecorded_pool_of_the_same_name_blocks_creation() {
     let mut fixture = converged();
     fixture.recorded.pools.clear();
-    assert!(fixture.summary().starts_with("main BLOCKED [PoolExists { id: \"lfcp-main\" }]"), "{}", fixture.summary());
+    insta::assert_snapshot!(fixture.summary(), @r#"
+    main: BLOCKED by PoolExists { id: "lfcp-main" }
+    copy: BLOCKED by PoolBlocked { pool: Address { kind: Pool, key: "main" } } | because PoolChanged { before: Some("lfcp-main"), after: "main" }
+    "#);
 }
 
 #[test]
@@ -662,11 +664,14 @@ fn a_borrowed_pool_in_another_cloud_or_region_is_blocked() {
         fixture.summary()
     };
     let identity = borrowed().graph.project.environment.identity.clone();
-    assert_eq!(in_place(&identity.cloud, &identity.region), "");
-    assert_eq!(in_place(&identity.cloud.to_uppercase(), &identity.region), "");
-    for (cloud, region) in [(identity.cloud.as_str(), "eu-central-9"), ("azure", identity.region.as_str())] {
-        let expected =
-            format!("main BLOCKED [PoolElsewhere {{ id: \"lfcp-main\", cloud: {cloud:?}, region: {region:?} }}]");
-        assert!(in_place(cloud, region).starts_with(&expected), "{}", in_place(cloud, region));
-    }
+    assert_eq!(in_place(&identity.cloud, &identity.region), "no changes");
+    assert_eq!(in_place(&identity.cloud.to_uppercase(), &identity.region), "no changes");
+    insta::assert_snapshot!(
+        in_place(&identity.cloud, "eu-central-9"),
+        @r#"main: BLOCKED by PoolElsewhere { id: "lfcp-main", cloud: "aws", region: "eu-central-9" }"#
+    );
+    insta::assert_snapshot!(
+        in_place("azure", &identity.region),
+        @r#"main: BLOCKED by PoolElsewhere { id: "lfcp-main", cloud: "azure", region: "us-east-1" }"#
+    );
 }

@@ -13,6 +13,7 @@ use crate::{
     plan::{Basis, CopyCheck, FORMAT_VERSION, Plan, Step, StepGroup, StepRequest, Until},
     resource::{
         Address, Consent, EnvironmentIdentity, Generation, Phase, PoolUpdate, Properties, Role, Submission, Template,
+        tests::identity,
     },
     state::{Fact, FurthestPhase, GenerationRecord},
 };
@@ -20,12 +21,7 @@ use crate::{
 /// Returns a plan with these changes.
 fn plan_of(changes: impl IntoIterator<Item = (&'static str, Change)>) -> Plan {
     let address = |text: &str| text.parse::<Address>().unwrap();
-    let identity = EnvironmentIdentity {
-        organization: "00000000-0000-0000-0000-000000000000".to_owned(),
-        environment: "env-z3y2x1".to_owned(),
-        cloud: "aws".to_owned(),
-        region: "us-east-1".to_owned(),
-    };
+    let identity = EnvironmentIdentity { environment: "env-z3y2x1".to_owned(), ..identity() };
     Plan {
         format_version: FORMAT_VERSION,
         basis: Basis {
