@@ -19,7 +19,7 @@ pub fn run(global: &GlobalOptions, process: &ProcessEnvironment, screen: &Screen
     let options = PlanOptions { fix_drift: true, ..PlanOptions::default() };
     let PreparedPlan { planning_output: planned, context, .. } =
         runtime::block_on(environment, prepare_plan(project_context, project::desired, process, &options, screen))??;
-    let rows = render::drift_rows(&planned.assessment, &planned.plan, &context);
+    let rows = render::drift_rows(&planned.assessment, &planned.plan, &context, &global.run_flags());
     match global.format {
         OutputFormat::Json => {
             let mut value = json!({

@@ -31,8 +31,14 @@ pub struct DriftRow {
 }
 
 /// Returns the conditions that are drift, one row each. `fixing` is a plan that was made with `--fix-drift`: it shows
-/// what would be reverted.
-pub fn drift_rows(assessment: &Assessment, fixing: &Plan, context: &PlanContext) -> Vec<DriftRow> {
+/// what would be reverted. Commands to paste repeat `flags`.
+pub fn drift_rows(
+    assessment: &Assessment,
+    fixing: &Plan,
+    context: &PlanContext,
+    flags: &RunFlags,
+) -> Vec<DriftRow> {
+    let flags = flags.in_environment(&fixing.basis.environment);
     let row = |address: &Address, condition: &Condition| {
         let is_pending = fixing.changes.get(address).is_some_and(|change| change.is_pending());
         let is_reverted = is_pending && condition.is_revertible();
@@ -40,7 +46,7 @@ pub fn drift_rows(assessment: &Assessment, fixing: &Plan, context: &PlanContext)
             address: address.clone(),
             difference: condition_text(condition, context),
             is_reverted,
-            help: (!is_reverted).then(|| not_reverted_text(condition, address, &fixing.basis.environment)),
+            help: (!is_reverted).then(|| not_reverted_text(condition, address, &flags)),
         }
     };
     let conditions = assessment

@@ -71,7 +71,7 @@ async fn read(project: &TestProject) -> Readers {
     let (plan, fixing) = (make(false).await, make(true).await);
     let context = PlanContext::default();
     let status = render::status_rows(&plan.assessment, &context);
-    let drift = render::drift_rows(&fixing.assessment, &fixing.plan, &context);
+    let drift = render::drift_rows(&fixing.assessment, &fixing.plan, &context, &RunFlags::default());
     let style = Style { width: 100, color: false };
     let drift_text = render::drift_text(&graph.project.environment, &drift, &RunFlags::default(), style);
     for row in &status {

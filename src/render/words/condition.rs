@@ -1,7 +1,7 @@
 //! The text of each condition, the same wherever it is shown.
 
 use super::{
-    super::{PlanContext, style::sanitize},
+    super::{PlanContext, RunFlags, style::sanitize},
     reason::{detail_suffix, field_value},
 };
 use crate::{
@@ -83,16 +83,17 @@ pub(super) fn changed_outside(field: &str, live: &str, sent: &str, context: &Pla
 }
 
 /// Returns why `--fix-drift` does not revert a condition, and what to do instead.
-pub(in super::super) fn not_reverted_text(condition: &Condition, address: &Address, environment: &str) -> String {
+pub(in super::super) fn not_reverted_text(condition: &Condition, address: &Address, flags: &RunFlags) -> String {
     match condition {
         Condition::SpecDiffers { .. } => format!(
-            "The service cannot change SQL or properties, so `--fix-drift` does not revert it. `--replace {address}` \
-             submits the statement again."
+            "The service cannot change SQL or properties, so `--fix-drift` does not revert it. `{}` submits the \
+             statement again.",
+            flags.command("apply").option("--replace", address)
         ),
         Condition::PoolChangedOutside { field: "max_cfu", live, .. } => format!(
             "The service cannot lower `max_cfu`, so `--fix-drift` does not revert it. Set `max_cfu = {live}` to keep it."
         ),
-        _ => format!("`--fix-drift` does not revert it. `floe plan -e {environment}` shows what to do."),
+        _ => format!("`--fix-drift` does not revert it. `{}` shows what to do.", flags.command("plan")),
     }
 }
 

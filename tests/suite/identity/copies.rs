@@ -36,7 +36,7 @@ async fn reported(project: &TestProject, address: &Address) -> (bool, bool) {
     let planned = planning::make_plan(&project.graph(), &project.secrets, &recorded, &cloud, &options).await.unwrap();
     let context = PlanContext::default();
     let status = render::status_rows(&planned.assessment, &context);
-    let drift = render::drift_rows(&planned.assessment, &planned.plan, &context);
+    let drift = render::drift_rows(&planned.assessment, &planned.plan, &context, &render::RunFlags::default());
     let is_unhealthy = status.iter().any(|row| row.address == *address && row.unhealthy);
     (is_unhealthy, drift.iter().any(|row| row.address == *address))
 }
