@@ -49,9 +49,7 @@ impl Mutant {
             Mutant::GenerationNumbersForgotten => {
                 &["contradicts the record", "was used before", "created more than once"]
             }
-            Mutant::PredecessorResumedUnconfirmed => {
-                &["a rollback resumes only after a confirmed deletion", "ran more than once"]
-            }
+            Mutant::PredecessorResumedUnconfirmed => &["UnguardedResume", "ran more than once"],
         }
     }
 }
