@@ -32,6 +32,8 @@ pub(super) struct DiffContext<'a> {
     pub pools: &'a BTreeMap<String, DesiredPool>,
     /// Keys of owned pools that are gone and will be created again.
     pub recreated_pools: &'a BTreeSet<String>,
+    /// The highest generation number that was ever used under each cloud name.
+    pub used_numbers: BTreeMap<&'a str, Generation>,
     /// What the record keeps of deleted statements, by cloud name.
     pub tombstones: BTreeMap<&'a str, &'a Tombstone>,
 }
@@ -117,7 +119,7 @@ impl<'a> DiffContext<'a> {
             return submission.generation;
         }
         let own = record.map(|record| record.last_generation);
-        let used = self.inputs.recorded.highest_number(base);
+        let used = self.used_numbers.get(base).copied();
         let live = self.inputs.live.generations(base).last().map(|(generation, _)| *generation);
         own.max(used).max(live).map_or(Generation::FIRST, Generation::next)
     }

@@ -100,6 +100,7 @@ fn diff_assessed(inputs: Inputs, assessment: Assessment) -> DiffOutcome {
         selected: &selected,
         pools: &pool_diff.by_key,
         recreated_pools: &pool_diff.recreated,
+        used_numbers: recorded.used_numbers(),
         tombstones: recorded.tombstones.values().map(|tombstone| (tombstone.name.as_str(), tombstone)).collect(),
     };
     // All lookups are collected, so that one round of GETs answers them.

@@ -32,12 +32,7 @@ pub struct DriftRow {
 
 /// Returns the conditions that are drift, one row each. `fixing` is a plan that was made with `--fix-drift`: it shows
 /// what would be reverted. Commands to paste repeat `flags`.
-pub fn drift_rows(
-    assessment: &Assessment,
-    fixing: &Plan,
-    context: &PlanContext,
-    flags: &RunFlags,
-) -> Vec<DriftRow> {
+pub fn drift_rows(assessment: &Assessment, fixing: &Plan, context: &PlanContext, flags: &RunFlags) -> Vec<DriftRow> {
     let flags = flags.in_environment(&fixing.basis.environment);
     let row = |address: &Address, condition: &Condition| {
         let is_pending = fixing.changes.get(address).is_some_and(|change| change.is_pending());

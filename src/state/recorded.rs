@@ -196,21 +196,30 @@ impl Recorded {
     /// Returns the highest generation number that was ever used under the cloud name `base`: in any record, tombstone
     /// or open intent, under any key.
     pub fn highest_number(&self, base: &str) -> Option<Generation> {
-        let named = self.statements.values().filter(|record| record.declared.name == base);
+        self.used_numbers().get(base).copied()
+    }
+
+    /// Returns the highest generation number that was ever used under each cloud name. It reads the whole record, so
+    /// whoever needs the numbers of many names asks once.
+    pub fn used_numbers(&self) -> BTreeMap<&str, Generation> {
+        let named = self.statements.values().map(|record| (record.declared.name.as_str(), record.last_generation));
         let generations = self.statements.values().flat_map(|record| record.generations());
         let open = self.open_intents.values().filter_map(|open| match &open.intent.operation {
             Operation::Submit(submission) => Some(submission),
             _ => None,
         });
         let submitted = generations.map(|generation| &generation.sent).chain(open);
-        let submitted = submitted.filter(|it| it.role != Role::Undo && it.generation.base_of(&it.name) == Some(base));
-        let tombstones = self.tombstones.values().filter(|tombstone| tombstone.name == base);
-        named
-            .map(|record| record.last_generation)
-            .chain(submitted.map(|submission| submission.generation))
-            .chain(tombstones.map(|tombstone| tombstone.last_generation))
-            .chain(self.highest_numbers.get(base).copied())
-            .max()
+        let submitted = submitted
+            .filter(|submission| submission.role != Role::Undo)
+            .filter_map(|submission| Some((submission.generation.base_of(&submission.name)?, submission.generation)));
+        let tombstones = self.tombstones.values().map(|it| (it.name.as_str(), it.last_generation));
+        let raised = self.highest_numbers.iter().map(|(name, number)| (name.as_str(), *number));
+        let mut highest: BTreeMap<&str, Generation> = BTreeMap::new();
+        for (name, number) in named.chain(submitted).chain(tombstones).chain(raised) {
+            let known = highest.entry(name).or_insert(number);
+            *known = number.max(*known);
+        }
+        highest
     }
 
     /// Gives every open intent that lacks a time, or has one in the future, the time `now`: the run that finds such an

@@ -218,7 +218,8 @@ async fn restoring_the_previous_sql_rolls_back_a_failed_successor() {
     let planned = make_plan(&project).await;
     let rows = render::status_rows(&planned.assessment, &PlanContext::default());
     let row = rows.iter().find(|row| row.address == statement("copy")).unwrap();
-    let drift = render::drift_rows(&planned.assessment, &planned.plan, &PlanContext::default(), &render::RunFlags::default());
+    let drift =
+        render::drift_rows(&planned.assessment, &planned.plan, &PlanContext::default(), &render::RunFlags::default());
     let text = "stopped, because its successor `copy-g2` FAILED after it had run";
     assert!(row.unhealthy && planned.plan.changes[&statement("copy")].unhealthy, "{row:#?}");
     assert!(row.remarks.iter().any(|remark| remark.starts_with(text)), "{row:#?}");

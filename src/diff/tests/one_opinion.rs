@@ -19,7 +19,9 @@ fn reports_of(fixture: &DiffFixture, matches: impl Fn(&Condition) -> bool) -> [b
     let text = "stopped outside floe".to_owned();
     let in_status = render::status_rows(&assessment, &context);
     let in_status = in_status.iter().any(|row| row.unhealthy && row.remarks.contains(&text));
-    let in_drift = render::drift_rows(&assessment, &plan, &context, &render::RunFlags::default()).iter().any(|row| row.difference == text);
+    let in_drift = render::drift_rows(&assessment, &plan, &context, &render::RunFlags::default())
+        .iter()
+        .any(|row| row.difference == text);
     [in_plan, in_status, in_drift]
 }
 
