@@ -62,7 +62,7 @@ fn text_width(stream: &impl IsTerminal, terminal: Option<(Width, Height)>, proce
 }
 
 impl Screen {
-    /// Returns the screen of this process. [`set_color`] decides beforehand which streams have colors.
+    /// Returns the screen of this process. `set_color` decides beforehand which streams have colors.
     pub fn from_process(process: &ProcessEnvironment) -> Self {
         let (stdout, stderr) = (io::stdout(), io::stderr());
         Screen {
